@@ -1,0 +1,138 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { ContractError } from './contract-error.js'
+import { comparePatterns, matchPattern, type Pattern, type ParamsOf, parsePattern } from './pattern.js'
+
+/** How much a channel keeps. At least one bound; a publication goes when any of them is passed. */
+export interface HistoryRules {
+  readonly maxCount?: number
+  readonly maxAgeMs?: number
+  /** Bytes of data, keys and tags. */
+  readonly maxBytes?: number
+}
+
+export interface ChannelRules {
+  /** Absent: the channel keeps nothing, and a subscriber that was away gets a gap. */
+  readonly history?: HistoryRules
+  /** Default: `none` without history; with history the safest the backend has. */
+  readonly durability?: 'none' | 'memory' | 'disk' | 'replicated'
+  /** Whether clients may enter the channel and see who is there. Default false. */
+  readonly presence?: boolean
+  /** How long a publication's id is remembered, in milliseconds. Default 120000. */
+  readonly dedupeWindowMs?: number
+}
+
+export interface ChannelDefinition<Schema extends StandardSchemaV1 | undefined = StandardSchemaV1 | undefined>
+  extends ChannelRules {
+  /** Any Standard Schema (zod, valibot, arktype, …). Absent: any JSON value or bytes. */
+  readonly data?: Schema
+}
+
+export type Channels = Readonly<Record<string, ChannelDefinition>>
+
+/** A channel's definition with the pattern that matched and the parameters it gave. */
+export interface ChannelMatch {
+  readonly pattern: string
+  readonly params: Readonly<Record<string, string>>
+  readonly definition: ChannelDefinition
+}
+
+export interface Contract<Defined extends Channels = Channels> {
+  readonly channels: Defined
+  /** The most literal pattern that matches, or undefined: the channel does not exist. */
+  match(channel: string): ChannelMatch | undefined
+}
+
+/** The patterns of a contract type. */
+export type PatternOf<App extends Contract> = Extract<keyof App['channels'], string>
+
+type SchemaOf<App extends Contract, Source extends PatternOf<App>> = App['channels'][Source]['data']
+
+/** What a publisher hands in: the schema's input. */
+export type InputOf<App extends Contract, Source extends PatternOf<App>> =
+  SchemaOf<App, Source> extends StandardSchemaV1 ? StandardSchemaV1.InferInput<SchemaOf<App, Source>> : unknown
+
+/** What a subscriber gets: the schema's output. */
+export type OutputOf<App extends Contract, Source extends PatternOf<App>> =
+  SchemaOf<App, Source> extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<SchemaOf<App, Source>> : unknown
+
+export type { ParamsOf }
+
+/** One channel definition; a function so that the schema's type is kept. */
+export const channel = <Schema extends StandardSchemaV1 | undefined = undefined>(
+  definition: ChannelDefinition<Schema>,
+): ChannelDefinition<Schema> => definition
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
+
+const isStandardSchema = (value: unknown): boolean => {
+  const standard = (value as Partial<StandardSchemaV1> | null)?.['~standard']
+  return typeof standard?.validate === 'function'
+}
+
+const RULE_KEYS = ['data', 'history', 'durability', 'presence', 'dedupeWindowMs']
+const HISTORY_KEYS = ['maxCount', 'maxAgeMs', 'maxBytes']
+const DURABILITIES = ['none', 'memory', 'disk', 'replicated']
+
+// Contracts also come from JSON and from JavaScript, so the rules are checked as unknown values.
+const rulesProblem = (rules: ChannelDefinition): string | undefined => {
+  const unknownKey = Object.keys(rules).find((key) => !RULE_KEYS.includes(key))
+  if (unknownKey !== undefined) return `${unknownKey} is not a rule; rules are ${RULE_KEYS.join(', ')}`
+  if (rules.data !== undefined && !isStandardSchema(rules.data)) {
+    return 'data must be a Standard Schema'
+  }
+  if (rules.durability !== undefined && !DURABILITIES.includes(rules.durability)) {
+    return `durability must be one of ${DURABILITIES.join(', ')}`
+  }
+  if (rules.presence !== undefined && typeof rules.presence !== 'boolean') return 'presence must be true or false'
+  const window = rules.dedupeWindowMs
+  if (window !== undefined && !(Number.isInteger(window) && window >= 1000 && window <= 86_400_000)) {
+    return 'dedupeWindowMs must be a whole number from 1000 to 86400000'
+  }
+  return rules.history === undefined
+    ? durabilityProblem(rules)
+    : (historyProblem(rules.history) ?? durabilityProblem(rules))
+}
+
+const historyProblem = (history: HistoryRules): string | undefined => {
+  if (!isObject(history)) return 'history must be an object'
+  const unknownKey = Object.keys(history).find((key) => !HISTORY_KEYS.includes(key))
+  if (unknownKey !== undefined) return `history.${unknownKey} is not a rule; rules are ${HISTORY_KEYS.join(', ')}`
+  const bounds = Object.entries(history).filter(([, bound]) => bound !== undefined)
+  if (bounds.length === 0) return `history needs at least one of ${HISTORY_KEYS.join(', ')}`
+  const bad = bounds.find(([, bound]) => !Number.isSafeInteger(bound) || (bound as number) < 1)
+  return bad === undefined ? undefined : `history.${bad[0]} must be a positive whole number`
+}
+
+const durabilityProblem = ({ history, durability }: ChannelRules): string | undefined => {
+  if (history === undefined && durability !== undefined && durability !== 'none') {
+    return `durability '${durability}' needs history: without it nothing is kept`
+  }
+  return history !== undefined && durability === 'none' ? "history needs a durability other than 'none'" : undefined
+}
+
+/** Throws ContractError `bad-pattern` or `bad-rules` with one sentence that names the pattern. */
+export const defineContract = <const Defined extends Channels>(channels: Defined): Contract<Defined> => {
+  const patterns: Pattern[] = Object.keys(channels).map(parsePattern).sort(comparePatterns)
+  for (const [index, pattern] of patterns.entries()) {
+    const next = patterns[index + 1]
+    if (next !== undefined && comparePatterns(pattern, next) === 0) {
+      throw new ContractError(
+        'bad-pattern',
+        `patterns '${pattern.source}' and '${next.source}' match the same channels`,
+      )
+    }
+    const problem = rulesProblem(channels[pattern.source] as ChannelDefinition)
+    if (problem !== undefined) throw new ContractError('bad-rules', `channel '${pattern.source}': ${problem}`)
+  }
+  return {
+    channels,
+    match: (name) => {
+      for (const pattern of patterns) {
+        const params = matchPattern(pattern, name)
+        const definition = channels[pattern.source]
+        if (params !== undefined && definition !== undefined) return { pattern: pattern.source, params, definition }
+      }
+      return undefined
+    },
+  }
+}

@@ -1,0 +1,7 @@
+export { asArray, type Codec, isRecord } from './codec.js'
+export * from './codes.js'
+export * from './json-codec.js'
+export * from './limits.js'
+export * from './messages.js'
+export * from './parse-command.js'
+export * from './payload.js'

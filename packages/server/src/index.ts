@@ -1,0 +1,2 @@
+export * from './backend/backend.js'
+export { type Clock, systemClock } from './clock.js'
