@@ -1,0 +1,47 @@
+import { createHash } from 'node:crypto'
+import type { NewPublication } from './backend.js'
+
+/** How many characters of text a fingerprint may hold itself, in place of a hash of it. */
+const MAX_PLAIN_LENGTH = 128
+
+const HASH_BYTES = 16
+
+/** Never the start of JSON text; marks the fingerprints that are not the payload itself. */
+const MARKED = /^[#+]/
+
+/** Tags in one order, so that the same tags are the same text. */
+const tagText = (publication: NewPublication): string => {
+  const tags = publication.tags
+  if (tags === undefined) return ''
+  const names = Object.keys(tags).sort()
+  return JSON.stringify(names.map((name) => [name, tags[name]]))
+}
+
+/**
+ * What tells apart a key and tags from others: empty when there are neither, otherwise with their lengths, so that no
+ * key can pass for a tag.
+ */
+const trimmings = (publication: NewPublication): string => {
+  if (publication.key === undefined && publication.tags === undefined) return ''
+  const tags = tagText(publication)
+  return `${publication.key === undefined ? '-' : publication.key.length}:${publication.key ?? ''}${tags}`
+}
+
+/** 16 bytes of SHA-256 over payload kind and bytes, key and tags: equal for equal publications only. */
+export const payloadHash = (publication: NewPublication): Buffer => {
+  const { payload } = publication
+  const extra = trimmings(publication)
+  const kind = typeof payload === 'string' ? 't' : 'b'
+  return createHash('sha256').update(`${kind}${extra.length}:${extra}`).update(payload).digest().subarray(0, HASH_BYTES)
+}
+
+/** The same as text; short publications stand for themselves, which is cheaper than a hash and as exact. */
+export const fingerprintOf = (publication: NewPublication): string => {
+  const { payload } = publication
+  if (typeof payload === 'string' && payload.length <= MAX_PLAIN_LENGTH && !MARKED.test(payload)) {
+    if (publication.key === undefined && publication.tags === undefined) return payload
+    const extra = trimmings(publication)
+    if (extra.length <= MAX_PLAIN_LENGTH) return `+${extra.length}:${extra}${payload}`
+  }
+  return `#${payloadHash(publication).toString('base64url')}`
+}

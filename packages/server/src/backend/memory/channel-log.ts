@@ -1,0 +1,180 @@
+import { randomBytes } from 'node:crypto'
+import type { HistoryRules } from '@tidings/contract'
+import type { Position, Rewind } from '@tidings/protocol'
+import type { Cursor, NewPublication, StoredPublication } from '../backend.js'
+import { Deque } from '../deque.js'
+import { Listeners } from '../listeners.js'
+import { type LossReason, Losses } from '../losses.js'
+import { formatPosition, parsePosition } from '../position.js'
+import { publicationBytes } from '../publication-size.js'
+import type { ReadableLog } from '../read-page.js'
+import type { RememberedId } from './dedupe-index.js'
+
+const EPOCH_BYTES = 9
+
+/** What a publication in memory takes beside its data: objects, strings, ring slots. */
+const OVERHEAD_BYTES = 256
+
+/** One channel's publications in memory: offsets from 1 without holes, the oldest lost first. */
+export class ChannelLog implements ReadableLog {
+  readonly name: string
+  /** A new log of the same channel has another, so that no position of this one fits it. */
+  readonly epoch = randomBytes(EPOCH_BYTES).toString('base64url')
+  /** Offset of the newest publication, 0 before the first. */
+  tail = 0
+  lastTime = 0
+  /** The rules of the latest use; the sweep applies them. */
+  history: HistoryRules | null = null
+  readonly listeners = new Listeners<StoredPublication>()
+  /** Made with the first id. */
+  ids: Map<string, RememberedId> | null = null
+  /** Monotonic milliseconds of the latest use. */
+  usedAt = 0
+  /** Neighbours in the budget's order of least recent publishing. */
+  older: ChannelLog | null = null
+  newer: ChannelLog | null = null
+  /** What it is counted with there; 0 while it is not in that order. */
+  countedBytes = 0
+
+  readonly #kept = new Deque<StoredPublication>()
+  readonly #sizes = new Deque<number>()
+  readonly #losses = new Losses()
+  #keptBytes = 0
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  get keptCount(): number {
+    return this.#kept.length
+  }
+
+  /** What the kept publications take in memory. */
+  get memoryBytes(): number {
+    return this.#keptBytes + this.#kept.length * OVERHEAD_BYTES
+  }
+
+  /** Offset of the newest publication that is gone; what is kept comes after it. */
+  get floor(): number {
+    return this.tail - this.#kept.length
+  }
+
+  /** Whether there is nothing that a later use could need. */
+  get isIdle(): boolean {
+    return this.#kept.length === 0 && (this.ids === null || this.ids.size === 0) && this.listeners.count === 0
+  }
+
+  append(publication: NewPublication, now: number): StoredPublication {
+    this.tail += 1
+    this.lastTime = Math.max(this.lastTime, now)
+    const stored = storedFrom(publication, this.tail, this.positionOf(this.tail), this.lastTime)
+    if (this.history === null) {
+      this.#losses.record('trimmed', this.tail)
+      return stored
+    }
+    const bytes = publicationBytes(publication)
+    this.#kept.push(stored)
+    this.#sizes.push(bytes)
+    this.#keptBytes += bytes
+    return stored
+  }
+
+  /** Lets go of what the rules do not keep. */
+  applyRules(now: number): void {
+    const { history } = this
+    if (history === null) {
+      this.drop('trimmed', this.#kept.length)
+      return
+    }
+    const { maxCount = Infinity, maxBytes = Infinity, maxAgeMs = Infinity } = history
+    while (this.#kept.length > maxCount || this.#keptBytes > maxBytes) this.drop('trimmed', 1)
+    let oldest = this.#kept.at(0)
+    while (oldest !== undefined && now - oldest.time > maxAgeMs) {
+      this.drop('expired', 1)
+      oldest = this.#kept.at(0)
+    }
+  }
+
+  /** Lets go of the oldest `count`; `purged` also counts when nothing is kept. */
+  drop(reason: LossReason, count: number): void {
+    for (let left = count; left > 0; left -= 1) {
+      this.#kept.shift()
+      this.#keptBytes -= this.#sizes.shift() ?? 0
+    }
+    if (count > 0 || reason === 'purged') this.#losses.record(reason, this.floor)
+  }
+
+  positionOf(offset: number): Position {
+    return formatPosition(this.epoch, offset)
+  }
+
+  cursorAt(offset: number): Cursor {
+    return { position: this.positionOf(offset), offset }
+  }
+
+  /** The offset that one of this log's positions names, or undefined for any other. */
+  offsetOf(position: Position): number | undefined {
+    const parsed = parsePosition(position)
+    return parsed?.log === this.epoch && parsed.offset <= this.tail ? parsed.offset : undefined
+  }
+
+  /** The kept publication with this offset. */
+  at(offset: number): StoredPublication | undefined {
+    return this.#kept.at(offset - this.floor - 1)
+  }
+
+  *scan(first: number, step: 1 | -1): Iterable<StoredPublication> {
+    let offset = first
+    let publication = this.at(offset)
+    while (publication !== undefined) {
+      yield publication
+      offset += step
+      publication = this.at(offset)
+    }
+  }
+
+  reasonFor(offset: number): LossReason {
+    return this.#losses.reasonFor(offset)
+  }
+
+  /** Offset of the first kept publication at or after a time; the tail's successor if there is none. */
+  offsetAtTime(time: number): number {
+    let low = this.floor + 1
+    let high = this.tail + 1
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2)
+      if ((this.at(middle)?.time ?? Infinity) < time) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  /** Offset before the first of the latest kept publications that fit both bounds. */
+  rewindTo({ count = Infinity, ageMs = Infinity }: Rewind, now: number): number {
+    const byCount = this.tail - Math.min(count, this.#kept.length)
+    const byAge = ageMs === Infinity ? this.floor : this.offsetAtTime(now - ageMs) - 1
+    return Math.max(byCount, byAge)
+  }
+}
+
+/**
+ * A view of a larger buffer would keep all of it alive, and its owner may write there again: what is kept gets bytes
+ * of its own.
+ */
+const ownPayload = (payload: NewPublication['payload']): NewPublication['payload'] =>
+  typeof payload === 'string' ? payload : new Uint8Array(payload)
+
+const storedFrom = (
+  { payload, publisher, id, key, tags }: NewPublication,
+  offset: number,
+  position: Position,
+  time: number,
+): StoredPublication => {
+  const own = ownPayload(payload)
+  if (key === undefined && tags === undefined) return { offset, position, time, payload: own, publisher, id }
+  return {
+    ...{ offset, position, time, payload: own, publisher, id },
+    ...(key === undefined ? {} : { key }),
+    ...(tags === undefined ? {} : { tags }),
+  }
+}

@@ -1,0 +1,186 @@
+import type { Rewind } from '@tidings/protocol'
+import {
+  BackendError,
+  type Cursor,
+  type Log,
+  type LogChannel,
+  type LogListener,
+  type NewPublication,
+  type Page,
+  type PublishResult,
+  type ReadRequest,
+  type Watch,
+} from '../backend.js'
+import type { Clock } from '../../clock.js'
+import { fingerprintOf } from '../fingerprint.js'
+import { readPage } from '../read-page.js'
+import { ChannelLog } from './channel-log.js'
+import { DedupeIndex, idKey, repeatedResult } from './dedupe-index.js'
+import { LeastRecent } from './least-recent.js'
+
+export interface MemoryLogOptions {
+  readonly clock: Clock
+  /** Over all channels' histories, with what the objects around the data take. */
+  readonly maxBytes: number
+  readonly maxDedupeEntries: number
+}
+
+const SWEEP_INTERVAL_MS = 1000
+/** Logs looked at in one sweep, so that it never holds up the event loop. */
+const SWEEP_LOGS = 5000
+/** How long a log with nothing in it is remembered. */
+const IDLE_MS = 60_000
+
+/** Logs in this process's memory. A publish is stored and told before the call returns. */
+export class MemoryLog implements Log {
+  readonly notices = 'exact'
+  readonly #options: MemoryLogOptions
+  readonly #logs = new Map<string, ChannelLog>()
+  readonly #dedupe: DedupeIndex
+  /** Logs that keep something, and what they keep in all. */
+  readonly #keeping = new LeastRecent()
+  #sweeping: Iterator<ChannelLog> | null = null
+  #timer: NodeJS.Timeout | null = null
+
+  constructor(options: MemoryLogOptions) {
+    this.#options = options
+    this.#dedupe = new DedupeIndex(options.maxDedupeEntries)
+  }
+
+  /** How many channels it knows of. */
+  get size(): number {
+    return this.#logs.size
+  }
+
+  open(): void {
+    this.#timer ??= setInterval(() => this.sweep(), SWEEP_INTERVAL_MS).unref()
+  }
+
+  close(): void {
+    if (this.#timer !== null) clearInterval(this.#timer)
+    this.#timer = null
+    this.#logs.clear()
+    this.#dedupe.clear()
+    this.#keeping.clear()
+  }
+
+  publish(channel: LogChannel, publication: NewPublication): Promise<PublishResult> {
+    if (this.#timer === null) return Promise.reject(new BackendError('unavailable', 'The backend is not open.'))
+    const monotonic = this.#options.clock.monotonic()
+    this.#dedupe.expire(monotonic)
+    const log = this.#logOf(channel, monotonic)
+    const key = idKey(publication)
+    const fingerprint = fingerprintOf(publication)
+    const first = log.ids?.get(key)
+    if (first !== undefined) {
+      return first.fingerprint === fingerprint
+        ? Promise.resolve(repeatedResult(first))
+        : Promise.reject(new BackendError('id-conflict', 'This id was used for another publication.'))
+    }
+    if (this.#dedupe.isFull) {
+      return Promise.reject(new BackendError('overloaded', 'Too many publication ids within their dedupe windows.'))
+    }
+    const stored = this.#append(log, publication)
+    const { offset, position, time } = stored
+    const { durability, dedupeWindowMs: windowMs } = channel
+    this.#dedupe.add(log, key, fingerprint, stored, { durability, now: monotonic, windowMs })
+    log.listeners.tell(stored)
+    return Promise.resolve({ position, offset, time, durability, duplicate: false })
+  }
+
+  read(channel: LogChannel, request: ReadRequest): Promise<Page> {
+    return Promise.resolve(readPage(this.#current(channel), request))
+  }
+
+  rewind(channel: LogChannel, rewind: Rewind): Promise<Cursor> {
+    const log = this.#current(channel)
+    return Promise.resolve(log.cursorAt(log.rewindTo(rewind, this.#options.clock.now())))
+  }
+
+  tails(channels: readonly LogChannel[]): Promise<readonly Cursor[]> {
+    return Promise.resolve(
+      channels.map((channel) => {
+        const log = this.#current(channel)
+        return log.cursorAt(log.tail)
+      }),
+    )
+  }
+
+  watch(channel: LogChannel, listener: LogListener): Promise<Watch> {
+    const log = this.#current(channel)
+    const watch = log.listeners.add((stored) => listener.publication(stored, stored.offset - 1))
+    const stop = (): void => {
+      watch.stop()
+      log.usedAt = this.#options.clock.monotonic()
+    }
+    return Promise.resolve({ stop })
+  }
+
+  purge(channel: LogChannel): Promise<void> {
+    const log = this.#current(channel)
+    log.drop('purged', log.keptCount)
+    this.#keeping.settle(log)
+    return Promise.resolve()
+  }
+
+  /** Forgets a channel at once, with its ids: nothing that was published is known any more. */
+  forget(name: string): void {
+    const log = this.#logs.get(name)
+    if (log === undefined) return
+    log.drop('purged', log.keptCount)
+    this.#keeping.settle(log)
+    this.#logs.delete(name)
+  }
+
+  /** Expires, and forgets logs that have been empty for a while; a bounded number in each call. */
+  sweep(): void {
+    const now = this.#options.clock.now()
+    const monotonic = this.#options.clock.monotonic()
+    this.#dedupe.expire(monotonic)
+    this.#sweeping ??= this.#logs.values()
+    for (let count = 0; count < SWEEP_LOGS; count += 1) {
+      const next = this.#sweeping.next()
+      if (next.done === true) {
+        this.#sweeping = null
+        return
+      }
+      const log = next.value
+      log.applyRules(now)
+      this.#keeping.settle(log)
+      if (log.isIdle && monotonic - log.usedAt > IDLE_MS) this.#logs.delete(log.name)
+    }
+  }
+
+  #append(log: ChannelLog, publication: NewPublication): ReturnType<ChannelLog['append']> {
+    const now = this.#options.clock.now()
+    const stored = log.append(publication, now)
+    log.applyRules(now)
+    this.#keeping.published(log)
+    while (this.#keeping.bytes > this.#options.maxBytes) {
+      const victim = this.#keeping.oldest
+      if (victim === null) break
+      victim.drop('trimmed', 1)
+      this.#keeping.settle(victim)
+    }
+    return stored
+  }
+
+  #logOf(channel: LogChannel, monotonic: number): ChannelLog {
+    let log = this.#logs.get(channel.name)
+    if (log === undefined) {
+      log = new ChannelLog(channel.name)
+      this.#logs.set(channel.name, log)
+    }
+    log.history = channel.history
+    log.usedAt = monotonic
+    return log
+  }
+
+  /** The channel's log with today's rules applied. */
+  #current(channel: LogChannel): ChannelLog {
+    const log = this.#logOf(channel, this.#options.clock.monotonic())
+    log.applyRules(this.#options.clock.now())
+    this.#keeping.settle(log)
+    return log
+  }
+}

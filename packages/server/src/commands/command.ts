@@ -1,0 +1,41 @@
+import type { ErrorReply } from '@tidings/protocol'
+import type { Access } from '../access/access.js'
+import type { Channel, Channels } from '../channels.js'
+import type { Action } from '../options.js'
+import { Admission, type Outcome } from '../session/command-queue.js'
+import { errorReply } from '../session/errors.js'
+import type { Identity, Session } from '../session/session.js'
+
+/** Handles one type of command of a session that has connected. */
+export type CommandHandler<Command> = (session: Session, identity: Identity, command: Command) => Outcome
+
+interface ChannelCommand {
+  readonly id: number
+  readonly channel: string
+}
+
+/** Finds the channel of a command and asks whether the user may. `proceed` runs at once if the answer is known at once. */
+export class Gate {
+  readonly #channels: Channels
+  readonly #access: Access
+
+  constructor(channels: Channels, access: Access) {
+    this.#channels = channels
+    this.#access = access
+  }
+
+  pass(identity: Identity, action: Action, command: ChannelCommand, proceed: (channel: Channel) => Outcome): Outcome {
+    const found = this.#channels.find(command.channel)
+    if (!found.ok) return errorReply(command.id, found.code, found.message)
+    const { channel } = found
+    const refusal = this.#access.check(identity.user, action, channel)
+    if (refusal === undefined) return proceed(channel)
+    if (!(refusal instanceof Promise)) return refuse(command.id, refusal)
+    return new Admission(
+      refusal.then((late) => () => (late === undefined ? proceed(channel) : refuse(command.id, late))),
+    )
+  }
+}
+
+const refuse = (id: number, { code, message }: Pick<ErrorReply, 'code' | 'message'>): ErrorReply =>
+  errorReply(id, code, message)

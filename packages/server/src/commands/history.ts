@@ -1,0 +1,49 @@
+import type { HistoryCommand, HistoryReply } from '@tidings/protocol'
+import type { Log, ReadRequest } from '../backend/backend.js'
+import type { Channel } from '../channels.js'
+import { toPublication } from '../fanout/encode.js'
+import { errorReply } from '../session/errors.js'
+import type { CommandHandler, Gate } from './command.js'
+
+const DEFAULT_LIMIT = 100
+const PAGE_BYTES = 262_144
+
+export interface HistoryParts {
+  readonly gate: Gate
+  readonly log: Log
+  readonly maxHistoryPage: number
+}
+
+/** One page of a channel's history; the server's own handle reads the same way. */
+export const readHistory = async (
+  log: Log,
+  channel: Channel,
+  { direction = 'forward', from, at, limit = DEFAULT_LIMIT }: Omit<HistoryCommand, 'type' | 'id' | 'channel'>,
+  maxHistoryPage: number,
+): Promise<Omit<HistoryReply, 'id'>> => {
+  const start = from ?? (at === undefined ? undefined : { time: at })
+  const request: ReadRequest = {
+    direction,
+    limit: Math.min(limit, maxHistoryPage),
+    maxBytes: PAGE_BYTES,
+    ...(start === undefined ? undefined : { from: start }),
+  }
+  const { gap, publications, end, more } = await log.read(channel.log, request)
+  return {
+    type: 'history',
+    channel: channel.name,
+    publications: publications.map(toPublication),
+    ...(gap === null ? undefined : { gap }),
+    position: end.position,
+    more,
+  }
+}
+
+export const historyCommand =
+  ({ gate, log, maxHistoryPage }: HistoryParts): CommandHandler<HistoryCommand> =>
+  (_session, identity, command) =>
+    gate.pass(identity, 'history', command, (channel) => {
+      if (channel.log.history === null)
+        return errorReply(command.id, 'history-disabled', 'the channel keeps no history')
+      return readHistory(log, channel, command, maxHistoryPage).then((page) => ({ ...page, id: command.id }))
+    })

@@ -1,0 +1,83 @@
+import { jsonProblem, type JsonValue, type Member, type PresenceCommand, type Reply } from '@tidings/protocol'
+import type { PresenceStore } from '../backend/backend.js'
+import type { Channel } from '../channels.js'
+import { errorReply } from '../session/errors.js'
+import type { Identity, Session } from '../session/session.js'
+import type { CommandHandler, Gate } from './command.js'
+import type { PresenceEntries } from '../session/presence-entries.js'
+
+export interface PresenceParts {
+  readonly gate: Gate
+  readonly store: PresenceStore
+  readonly entries: PresenceEntries
+  readonly maxPresenceBytes: number
+  /** Channels one session may have entered. */
+  readonly maxEntered: number
+}
+
+export const presenceCommand =
+  (parts: PresenceParts): CommandHandler<PresenceCommand> =>
+  (session, identity, command) =>
+    parts.gate.pass(identity, 'presence', command, (channel) => {
+      if (!channel.presence) {
+        return errorReply(command.id, 'presence-disabled', 'the rules of this channel have no presence')
+      }
+      if (command.action === 'get') return members(parts.store, channel, command.id)
+      if (command.action === 'leave') return leave(parts, session, channel, command.id)
+      return put(parts, session, identity, channel, command)
+    })
+
+const members = async (store: PresenceStore, channel: Channel, id: number): Promise<Reply> => ({
+  type: 'presence',
+  id,
+  channel: channel.name,
+  members: await store.members(channel.name),
+})
+
+const leave = async ({ entries }: PresenceParts, session: Session, channel: Channel, id: number): Promise<Reply> => {
+  if (!session.entered.has(channel.name)) return errorReply(id, 'not-present', 'this session did not enter the channel')
+  session.entered.delete(channel.name)
+  await entries.leave(session, channel.name)
+  return { type: 'presence', id, channel: channel.name }
+}
+
+const put = (
+  parts: PresenceParts,
+  session: Session,
+  identity: Identity,
+  channel: Channel,
+  command: PresenceCommand,
+): Reply | Promise<Reply> => {
+  const { id, action, data = null } = command
+  const problem = dataProblem(data, parts.maxPresenceBytes)
+  if (problem !== undefined) return errorReply(id, ...problem)
+  const isEntered = session.entered.has(channel.name)
+  if (action === 'update' && !isEntered) {
+    return errorReply(id, 'not-present', 'this session did not enter the channel')
+  }
+  if (!isEntered && session.entered.size >= parts.maxEntered) {
+    return errorReply(id, 'too-many-subscriptions', `a session may enter ${parts.maxEntered} channels`)
+  }
+  session.entered.add(channel.name)
+  return store(parts, session, identity, channel, id, data)
+}
+
+const store = async (
+  { entries }: PresenceParts,
+  session: Session,
+  identity: Identity,
+  channel: Channel,
+  id: number,
+  data: JsonValue,
+): Promise<Reply> => {
+  const member: Omit<Member, 'enteredAt'> = { member: identity.member, user: identity.user?.id ?? null, data }
+  await entries.put(session, channel.name, member)
+  return { type: 'presence', id, channel: channel.name, member: identity.member }
+}
+
+const dataProblem = (data: unknown, maxBytes: number): ['bad-payload' | 'payload-too-large', string] | undefined => {
+  const problem = jsonProblem(data)
+  if (problem !== undefined) return ['bad-payload', `the presence data cannot be carried: ${problem}`]
+  if (Buffer.byteLength(JSON.stringify(data)) <= maxBytes) return undefined
+  return ['payload-too-large', `presence data may have ${maxBytes} bytes of JSON`]
+}

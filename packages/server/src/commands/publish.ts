@@ -1,0 +1,125 @@
+import { randomBytes } from 'node:crypto'
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { payloadProblem, type PublishCommand, type PublishedReply, type Reply } from '@tidings/protocol'
+import type { Log, NewPublication, Payload } from '../backend/backend.js'
+import type { Channel } from '../channels.js'
+import { Admission, type Outcome } from '../session/command-queue.js'
+import { errorReply } from '../session/errors.js'
+import type { Session } from '../session/session.js'
+import type { CommandHandler, Gate } from './command.js'
+
+/** Data that fits its channel, as it is stored; or why it does not. */
+export type Checked =
+  | { readonly ok: true; readonly payload: Payload }
+  | {
+      readonly ok: false
+      readonly code: 'bad-payload' | 'invalid-data' | 'payload-too-large'
+      readonly message: string
+    }
+
+const toPayload = (data: unknown, maxPayloadBytes: number): Checked => {
+  const problem = payloadProblem(data)
+  if (problem !== undefined)
+    return { ok: false, code: 'bad-payload', message: `the data cannot be carried: ${problem}` }
+  // Bytes are copied: decoded ones are a view of the frame they came in.
+  const payload = data instanceof Uint8Array ? new Uint8Array(data) : JSON.stringify(data)
+  const bytes = typeof payload === 'string' ? Buffer.byteLength(payload) : payload.length
+  if (bytes <= maxPayloadBytes) return { ok: true, payload }
+  return {
+    ok: false,
+    code: 'payload-too-large',
+    message: `the data has ${bytes} bytes, at most ${maxPayloadBytes} are taken`,
+  }
+}
+
+const describeIssue = ({ message, path }: StandardSchemaV1.Issue): string => {
+  const keys = (path ?? []).map((segment) => String(typeof segment === 'object' ? segment.key : segment))
+  return keys.length === 0 ? message : `${keys.join('.')}: ${message}`
+}
+
+/**
+ * Checks data against its channel's schema and the limits. What the schema gives out is what is stored. Synchronous
+ * unless the schema is not.
+ */
+export const checkData = (channel: Channel, data: unknown, maxPayloadBytes: number): Checked | Promise<Checked> => {
+  const first = toPayload(data, maxPayloadBytes)
+  const schema = channel.match.definition.data
+  if (!first.ok || schema === undefined) return first
+  const checked = (result: StandardSchemaV1.Result<unknown>): Checked =>
+    result.issues === undefined
+      ? toPayload(result.value, maxPayloadBytes)
+      : { ok: false, code: 'invalid-data', message: result.issues.slice(0, 5).map(describeIssue).join('; ') }
+  const result = schema['~standard'].validate(data)
+  return result instanceof Promise ? result.then(checked) : checked(result)
+}
+
+export interface PublishParts {
+  readonly gate: Gate
+  readonly log: Log
+  readonly maxPayloadBytes: number
+}
+
+export const publishCommand = ({ gate, log, maxPayloadBytes }: PublishParts): CommandHandler<PublishCommand> => {
+  return (session, identity, command) =>
+    gate.pass(identity, 'publish', command, (channel) => {
+      const store = (checked: Checked): Outcome => {
+        if (!checked.ok) return errorReply(command.id, checked.code, checked.message)
+        const { publicationId, key, tags } = command
+        const publication: NewPublication = {
+          id: publicationId ?? randomBytes(12).toString('base64url'),
+          scope: identity.scope,
+          publisher: identity.user?.id ?? null,
+          payload: checked.payload,
+          ...(key === undefined ? undefined : { key }),
+          ...(tags === undefined ? undefined : { tags }),
+        }
+        return publish(log, session, channel, command, publication)
+      }
+      const checked = checkData(channel, command.data, maxPayloadBytes)
+      const settingUp = subscriptionsBeingSetUp(session, channel.name)
+      if (settingUp === undefined && !(checked instanceof Promise)) return store(checked)
+      return new Admission(
+        Promise.all([checked, settingUp]).then(
+          ([late]) =>
+            () =>
+              store(late),
+        ),
+      )
+    })
+}
+
+/** Who subscribes and then publishes expects to see the publication: it waits until the subscription has its start. */
+const subscriptionsBeingSetUp = (session: Session, channel: string): Promise<unknown> | undefined => {
+  if (session.settingUp.size === 0) return undefined
+  const own = [...session.settingUp].flatMap((held) => (held.channel === channel && held.settled ? [held.settled] : []))
+  return own.length === 0 ? undefined : Promise.all(own)
+}
+
+const publish = async (
+  log: Log,
+  session: Session,
+  channel: Channel,
+  command: PublishCommand,
+  publication: NewPublication,
+): Promise<Reply> => {
+  const { offset, position, time, durability, duplicate } = await log.publish(channel.log, publication)
+  // Local backends acknowledge in the turn in which they notify, so this comes before the publication is told.
+  if (command.echo === false && !duplicate) muteOwn(session, channel.name, offset)
+  const reply: PublishedReply = {
+    type: 'published',
+    id: command.id,
+    position,
+    offset,
+    time,
+    publicationId: publication.id,
+    durability,
+    ...(duplicate ? { duplicate: true } : undefined),
+  }
+  return reply
+}
+
+const muteOwn = (session: Session, channel: string, offset: number): void => {
+  for (const held of session.subscriptions.values()) {
+    if (held.channel === channel) held.subscription?.mute(offset)
+  }
+}

@@ -1,0 +1,90 @@
+import {
+  type Codec,
+  type Gap,
+  jsonCodec,
+  type JsonValue,
+  type Publication,
+  type PublicationData,
+} from '@tidings/protocol'
+import type { Payload, StoredPublication } from '../backend/backend.js'
+import { buildDataFrame } from '../transport/frame.js'
+
+/** A form in which a channel's pushes are built once for every subscription that wants it so. */
+export interface Variant {
+  readonly codec: Codec
+  readonly sub: number
+}
+
+const MAX_FRAME_PAYLOAD = 65_536
+
+/** What `publications` says of the channel and the subscription; `sub` 0 is left out. */
+export const address = (channel: string, sub: number): { channel: string; sub?: number } =>
+  sub === 0 ? { channel } : { channel, sub }
+
+export const toData = (payload: Payload): PublicationData =>
+  typeof payload === 'string' ? (JSON.parse(payload) as JsonValue) : payload
+
+/** A stored publication as codecs other than JSON and the application want it. */
+export const toPublication = ({ payload, ...fields }: StoredPublication): Publication => ({
+  ...fields,
+  data: toData(payload),
+})
+
+/** JSON of one publication: stored JSON text goes in as it is, without being parsed. */
+export const publicationJson = (publication: StoredPublication): string => {
+  const { offset, position, time, payload, publisher, id, key, tags } = publication
+  const data =
+    typeof payload === 'string' ? `"data":${payload}` : `"bytes":"${Buffer.from(payload).toString('base64')}"`
+  return (
+    `{"offset":${offset},"position":${JSON.stringify(position)},"time":${time},${data},` +
+    `"publisher":${JSON.stringify(publisher)},"id":${JSON.stringify(id)}` +
+    (key === undefined ? '' : `,"key":${JSON.stringify(key)}`) +
+    (tags === undefined ? '}' : `,"tags":${JSON.stringify(tags)}}`)
+  )
+}
+
+const isMuted = (muted: ReadonlySet<number> | undefined, publication: StoredPublication): boolean =>
+  muted?.has(publication.offset) === true
+
+const echoMark = ({ offset, position, id }: StoredPublication): object => ({ offset, position, id, echo: false })
+
+const encodeRun = (
+  { codec, sub }: Variant,
+  channel: string,
+  run: readonly StoredPublication[],
+  muted: ReadonlySet<number> | undefined,
+): string | Uint8Array => {
+  if (codec === jsonCodec) {
+    const items = run.map((item) => (isMuted(muted, item) ? JSON.stringify(echoMark(item)) : publicationJson(item)))
+    const head = JSON.stringify({ type: 'publications', ...address(channel, sub) }).slice(0, -1)
+    return `${head},"publications":[${items.join(',')}]}`
+  }
+  const publications = run.map((item) => (isMuted(muted, item) ? echoMark(item) : toPublication(item)))
+  return codec.encode({ type: 'publications', ...address(channel, sub), publications })
+}
+
+/** Runs of publications whose payloads stay below the frame size, a larger one alone. */
+const splitRuns = (publications: readonly StoredPublication[]): readonly (readonly StoredPublication[])[] => {
+  const runs: StoredPublication[][] = []
+  let bytes = MAX_FRAME_PAYLOAD
+  for (const publication of publications) {
+    bytes += publication.payload.length
+    if (bytes > MAX_FRAME_PAYLOAD) {
+      runs.push([])
+      bytes = publication.payload.length
+    }
+    runs.at(-1)?.push(publication)
+  }
+  return runs
+}
+
+/** The frames that push publications, in order; an offset in `muted` becomes an echo mark. */
+export const publicationFrames = (
+  variant: Variant,
+  channel: string,
+  publications: readonly StoredPublication[],
+  muted?: ReadonlySet<number>,
+): readonly Buffer[] => splitRuns(publications).map((run) => buildDataFrame(encodeRun(variant, channel, run, muted)))
+
+export const gapFrame = ({ codec, sub }: Variant, channel: string, gap: Gap): Buffer =>
+  buildDataFrame(codec.encode({ type: 'gap', ...address(channel, sub), ...gap }))

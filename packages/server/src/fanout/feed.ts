@@ -1,0 +1,211 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Gap } from '@tidings/protocol'
+import type { Cursor, Log, LogChannel, LogListener, Page, StoredPublication, Watch } from '../backend/backend.js'
+import type { Deferred, Turn } from '../transport/turn.js'
+import { gapFrame, publicationFrames, type Variant } from './encode.js'
+
+/** One session's interest in the feed's channel, while it is live. */
+export interface LiveSubscription {
+  readonly variant: Variant
+  /** Offsets that this one gets as echo marks; undefined: none. */
+  readonly muted: ReadonlySet<number> | undefined
+  /** `frames` hold everything after the feed's `cursor`, which moves when all have been told. Must not throw. */
+  deliver(frames: readonly Buffer[]): void
+}
+
+/** What waits for the end of the turn, in log order. */
+type Item = { readonly publication: StoredPublication } | { readonly gap: Gap }
+
+const READ_LIMIT = 500
+const READ_BYTES = 262_144
+const RETRY_MIN_MS = 100
+const RETRY_MAX_MS = 5000
+
+/**
+ * One channel's live order on this node. The backend's notices are hints: the feed moves on only along an unbroken order,
+ * drops what it has, and reads the log where a notice shows a hole or the backend suspects one.
+ *
+ * At the end of a turn everything new becomes one batch, built once per variant and handed to each live subscription.
+ */
+export class Feed implements LogListener, Deferred {
+  readonly channel: LogChannel
+  readonly #log: Log
+  readonly #turn: Turn
+  readonly #live = new Map<string, { readonly variant: Variant; readonly subscriptions: Set<LiveSubscription> }>()
+  /** What every live subscription has been given. */
+  #cursor: Cursor = { position: '', offset: 0 }
+  /** The cursor once the queue is told. */
+  #head: Cursor | undefined
+  #queue: Item[] = []
+  #told = 0
+  #watch: Watch | undefined
+  #repairing: Promise<void> | undefined
+  #repairAgain = false
+  #stopped = false
+
+  constructor(channel: LogChannel, log: Log, turn: Turn) {
+    this.channel = channel
+    this.#log = log
+    this.#turn = turn
+  }
+
+  /** Watches the log, then takes its tail as the start. Rejects with BackendError; then it must be stopped. */
+  async start(): Promise<void> {
+    this.#watch = await this.#log.watch(this.channel, this)
+    const [tail] = await this.#log.tails([this.channel])
+    if (tail === undefined) throw new Error('the log gave no tail')
+    this.#cursor = tail
+    this.#head = tail
+    if (this.#repairAgain) void this.repair()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#watch?.stop()
+    this.#queue = []
+  }
+
+  get cursor(): Cursor {
+    return this.#cursor
+  }
+
+  /** Publications told to live subscriptions so far. */
+  get told(): number {
+    return this.#told
+  }
+
+  /** From now on `subscription` is given everything after `cursor`. */
+  join(subscription: LiveSubscription): void {
+    const { codec, sub } = subscription.variant
+    const key = `${codec.subprotocol} ${sub}`
+    const group = this.#live.get(key)
+    if (group !== undefined) group.subscriptions.add(subscription)
+    else this.#live.set(key, { variant: subscription.variant, subscriptions: new Set([subscription]) })
+  }
+
+  leave(subscription: LiveSubscription): void {
+    const { codec, sub } = subscription.variant
+    const key = `${codec.subprotocol} ${sub}`
+    const group = this.#live.get(key)
+    group?.subscriptions.delete(subscription)
+    if (group?.subscriptions.size === 0) this.#live.delete(key)
+  }
+
+  publication(publication: StoredPublication, previousOffset: number | null): void {
+    if (this.#stopped) return
+    if (this.#head === undefined || this.#repairing !== undefined) {
+      this.#repairAgain = true
+    } else if (publication.offset > this.#head.offset) {
+      if (previousOffset === this.#head.offset) this.#append({ publication }, publication)
+      else void this.repair()
+    }
+  }
+
+  suspect(): void {
+    void this.repair()
+  }
+
+  /** Compares with the log's tail as somebody read it; reads what is missing. */
+  audit(tail: Cursor): void {
+    if (this.#head !== undefined && tail.position !== this.#head.position) void this.repair()
+  }
+
+  /** Reads the log from where this feed is until nothing is left. Tries until it succeeds or the feed stops. */
+  repair(): Promise<void> {
+    if (this.#repairing !== undefined || this.#head === undefined) {
+      this.#repairAgain = true
+      return this.#repairing ?? Promise.resolve()
+    }
+    this.#repairing = this.#readToTail().finally(() => {
+      this.#repairing = undefined
+    })
+    return this.#repairing
+  }
+
+  async #readToTail(): Promise<void> {
+    let retryMs = RETRY_MIN_MS
+    while (!this.#stopped) {
+      this.#repairAgain = false
+      const page = await this.#readPage()
+      if (page === undefined) {
+        await sleep(retryMs, undefined, { ref: false })
+        retryMs = Math.min(retryMs * 2, RETRY_MAX_MS)
+        continue
+      }
+      retryMs = RETRY_MIN_MS
+      this.#appendPage(page)
+      if (!page.more && !this.#wantsRepairAgain()) return
+    }
+  }
+
+  // A method, because the flag is set by others while a read is awaited.
+  #wantsRepairAgain(): boolean {
+    return this.#repairAgain
+  }
+
+  /** undefined: the backend did not answer. */
+  async #readPage(): Promise<Page | undefined> {
+    const from = this.#head?.position ?? ''
+    try {
+      return await this.#log.read(this.channel, { direction: 'forward', from, limit: READ_LIMIT, maxBytes: READ_BYTES })
+    } catch {
+      return undefined
+    }
+  }
+
+  #appendPage(page: Page): void {
+    if (this.#stopped) return
+    if (page.gap !== null) this.#append({ gap: page.gap }, page.publications.length > 0 ? undefined : page.end)
+    for (const publication of page.publications) this.#append({ publication }, publication)
+    this.#head = page.end
+  }
+
+  #append(item: Item, head: Cursor | undefined): void {
+    if (head !== undefined) this.#head = { position: head.position, offset: head.offset }
+    this.#queue.push(item)
+    if (this.#queue.length === 1) this.#turn.deferFeed(this)
+  }
+
+  endTurn(): void {
+    const items = this.#queue
+    this.#queue = []
+    if (this.#stopped || this.#head === undefined) return
+    for (const { variant, subscriptions } of this.#live.values()) {
+      const frames = buildFrames(variant, this.channel.name, items)
+      for (const subscription of subscriptions) {
+        subscription.deliver(
+          subscription.muted === undefined
+            ? frames
+            : buildFrames(variant, this.channel.name, items, subscription.muted),
+        )
+      }
+    }
+    this.#told += items.length
+    this.#cursor = this.#head
+  }
+}
+
+/** A batch as frames: runs of publications, and gaps in their place. */
+const buildFrames = (
+  variant: Variant,
+  channel: string,
+  items: readonly Item[],
+  muted?: ReadonlySet<number>,
+): readonly Buffer[] => {
+  const frames: Buffer[] = []
+  let run: StoredPublication[] = []
+  const endRun = (): void => {
+    if (run.length > 0) frames.push(...publicationFrames(variant, channel, run, muted))
+    run = []
+  }
+  for (const item of items) {
+    if ('publication' in item) {
+      run.push(item.publication)
+    } else {
+      endRun()
+      frames.push(gapFrame(variant, channel, item.gap))
+    }
+  }
+  endRun()
+  return frames
+}

@@ -1,0 +1,59 @@
+import type { Log, LogChannel } from '../backend/backend.js'
+import type { Turn } from '../transport/turn.js'
+import { Feed } from './feed.js'
+import { Shared } from './shared.js'
+
+/** How often a feed whose notices are hints is compared with the log's tail: half of what a subscriber may wait at most. */
+const AUDIT_INTERVAL_MS = 5000
+const AUDIT_BATCH = 1000
+
+/** The node's channels with local subscriptions: one feed each, while anybody uses it. */
+export class Hub {
+  readonly #log: Log
+  readonly #feeds: Shared<LogChannel, Feed>
+  readonly #auditTimer: NodeJS.Timeout | undefined
+
+  constructor(log: Log, turn: Turn, auditIntervalMs = AUDIT_INTERVAL_MS) {
+    this.#log = log
+    this.#feeds = new Shared(
+      ({ name }) => name,
+      (channel) => new Feed(channel, log, turn),
+    )
+    if (log.notices === 'hints') {
+      this.#auditTimer = setInterval(() => void this.#audit(), auditIntervalMs)
+      this.#auditTimer.unref()
+    }
+  }
+
+  /** Channels with subscriptions on this node. */
+  get channelCount(): number {
+    return this.#feeds.size
+  }
+
+  /** The channel's feed, started. Give it back with `release`. Rejects with BackendError; then nothing is held. */
+  acquire(channel: LogChannel): Promise<Feed> {
+    return this.#feeds.acquire(channel)
+  }
+
+  release(feed: Feed): void {
+    this.#feeds.release(feed.channel, feed)
+  }
+
+  close(): void {
+    clearInterval(this.#auditTimer)
+    this.#feeds.stopAll()
+  }
+
+  async #audit(): Promise<void> {
+    const feeds = this.#feeds.values()
+    for (let start = 0; start < feeds.length; start += AUDIT_BATCH) {
+      const batch = feeds.slice(start, start + AUDIT_BATCH)
+      try {
+        const tails = await this.#log.tails(batch.map(({ channel }) => channel))
+        for (const [index, tail] of tails.entries()) batch[index]?.audit(tail)
+      } catch {
+        return // The backend is away; the next round asks again.
+      }
+    }
+  }
+}

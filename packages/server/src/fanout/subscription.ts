@@ -1,0 +1,141 @@
+import type { Codec, Gap, SlowPolicy } from '@tidings/protocol'
+import type { Cursor, Log, StoredPublication } from '../backend/backend.js'
+import type { Outbound } from '../transport/outbound.js'
+import { catchUp } from './catch-up.js'
+import { address, gapFrame, publicationFrames, type Variant } from './encode.js'
+import type { Feed, LiveSubscription } from './feed.js'
+
+const MAX_MUTED = 4096
+
+export interface SubscriptionParts {
+  readonly feed: Feed
+  readonly log: Log
+  readonly codec: Codec
+  readonly outbound: Outbound
+  readonly sub: number
+  readonly policy: SlowPolicy
+  /** Ends the session as a slow consumer. */
+  readonly disconnectSlow: () => void
+}
+
+/**
+ * One session's interest in one channel. It is either live (the feed hands it every batch) or behind: then nothing is
+ * queued for it, and it reads the log from its own cursor when the connection can take more.
+ */
+export class Subscription implements LiveSubscription {
+  readonly variant: Variant
+  readonly feed: Feed
+  readonly log: Log
+  readonly #outbound: Outbound
+  readonly #policy: SlowPolicy
+  readonly #disconnectSlow: () => void
+  #muted: Set<number> | undefined
+  #cursor: Cursor
+  #ended = false
+  #announced = false
+
+  /** `cursor` is where it starts; nothing happens before `start`. */
+  constructor(parts: SubscriptionParts, cursor: Cursor) {
+    this.variant = { codec: parts.codec, sub: parts.sub }
+    this.feed = parts.feed
+    this.log = parts.log
+    this.#outbound = parts.outbound
+    this.#policy = parts.policy
+    this.#disconnectSlow = parts.disconnectSlow
+    this.#cursor = cursor
+  }
+
+  get muted(): ReadonlySet<number> | undefined {
+    return this.#muted
+  }
+
+  hasEnded(): boolean {
+    return this.#ended
+  }
+
+  get outbound(): Outbound {
+    return this.#outbound
+  }
+
+  /** Where it is while it is behind. */
+  get cursor(): Cursor {
+    return this.#cursor
+  }
+
+  /** Gives everything after the cursor, then goes live. Call it after `subscribed` was sent. */
+  start(): void {
+    if (this.#ended) return
+    if (this.#cursor === this.feed.cursor) this.goLive()
+    else void catchUp(this)
+  }
+
+  end(): void {
+    this.#ended = true
+    this.feed.leave(this)
+  }
+
+  /** The publication with this offset will be an echo mark here. */
+  mute(offset: number): void {
+    this.#muted ??= new Set()
+    this.#muted.add(offset)
+    const oldest = this.#muted.values().next()
+    if (this.#muted.size > MAX_MUTED && oldest.done !== true) this.#muted.delete(oldest.value)
+  }
+
+  deliver(frames: readonly Buffer[]): void {
+    if (this.#outbound.isFull) {
+      this.#fallBehind()
+      return
+    }
+    for (const frame of frames) this.#outbound.write(frame)
+    this.#muted = undefined
+  }
+
+  #fallBehind(): void {
+    this.feed.leave(this)
+    this.#cursor = this.feed.cursor
+    if (this.#policy === 'disconnect') this.#disconnectSlow()
+    else if (this.#policy === 'skip') this.#skip(this.feed.told)
+    else void catchUp(this)
+  }
+
+  /** Nothing is queued until the connection drains; then one gap stands for all that went by. */
+  #skip(toldBefore: number): void {
+    this.#outbound.whenDrained(() => {
+      if (this.#ended) return
+      const to = this.feed.cursor
+      const missed = this.feed.told - toldBefore
+      if (missed > 0) this.pushGap({ from: this.#cursor.position, to: to.position, reason: 'skipped', missed }, to)
+      this.goLive()
+    })
+  }
+
+  // ── what catching up does with it
+
+  pushPublications(publications: readonly StoredPublication[]): void {
+    const last = publications.at(-1)
+    if (last === undefined) return
+    for (const frame of publicationFrames(this.variant, this.feed.channel.name, publications, this.#muted)) {
+      this.#outbound.write(frame)
+    }
+    this.#cursor = last
+  }
+
+  pushGap(gap: Gap, to: Cursor): void {
+    this.#outbound.write(gapFrame(this.variant, this.feed.channel.name, gap))
+    this.#cursor = to
+  }
+
+  moveTo(cursor: Cursor): void {
+    this.#cursor = cursor
+  }
+
+  /** Only when the cursor is the feed's: from here the feed gives what comes next. */
+  goLive(): void {
+    this.feed.join(this)
+    if (this.#announced) return
+    this.#announced = true
+    const { name } = this.feed.channel
+    this.#outbound.send({ type: 'caught-up', ...address(name, this.variant.sub), position: this.feed.cursor.position })
+  }
+}

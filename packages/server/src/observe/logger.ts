@@ -1,0 +1,19 @@
+/** Where a node says what an operator should know. `fields` must be plain data; remote strings go there, never into `text`. */
+export interface Logger {
+  info(text: string, fields?: Readonly<Record<string, unknown>>): void
+  warn(text: string, fields?: Readonly<Record<string, unknown>>): void
+  error(text: string, fields?: Readonly<Record<string, unknown>>): void
+}
+
+const line =
+  (level: string) =>
+  (text: string, fields: Readonly<Record<string, unknown>> = {}): void => {
+    process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level, text, ...fields })}\n`)
+  }
+
+/** Warnings and errors as JSON lines on standard error: JSON escapes whatever remote peers sent. */
+export const jsonLogger: Logger = { info: () => undefined, warn: line('warn'), error: line('error') }
+
+/** An error as plain data for a log line. */
+export const describeError = (error: unknown): Readonly<Record<string, unknown>> =>
+  error instanceof Error ? { error: error.message, name: error.name, stack: error.stack } : { error: String(error) }

@@ -1,0 +1,121 @@
+import type { Contract } from '@tidings/contract'
+import { DEFAULT_HEARTBEAT, DEFAULT_LIMITS, type Heartbeat, type Limits, type TidingsOptions } from './options.js'
+
+/** A wrong option of `createTidings`: one sentence with the path of the key. */
+export class OptionsError extends Error {
+  override readonly name = 'OptionsError'
+  readonly code = 'bad-options'
+}
+
+const KEYS = [
+  'contract',
+  'backend',
+  'authenticate',
+  'allow',
+  'dev',
+  'origins',
+  'limits',
+  'heartbeat',
+  'presenceGraceMs',
+  'logger',
+  'clock',
+]
+const ACTIONS = ['subscribe', 'publish', 'history', 'presence']
+
+const checkKeys = (path: string, value: object, known: readonly string[]): void => {
+  const unknownKey = Object.keys(value).find((key) => !known.includes(key))
+  if (unknownKey !== undefined) {
+    throw new OptionsError(`${path}${unknownKey} is not an option; options here are ${known.join(', ')}`)
+  }
+}
+
+/** A group of positive whole numbers with defaults. */
+const numbers = <Group extends object>(
+  path: string,
+  given: { readonly [Key in keyof Group]?: Group[Key] | undefined } | undefined,
+  defaults: Group,
+): Group => {
+  const known = Object.keys(defaults)
+  const prefix = path === '' ? '' : `${path}.`
+  if (given === undefined) return defaults
+  if (typeof given !== 'object') throw new OptionsError(`${path} must be an object`)
+  checkKeys(prefix, given, known)
+  const set = Object.entries(given).filter(([, value]) => value !== undefined)
+  for (const [key, value] of set) {
+    if (!Number.isSafeInteger(value) || (value as number) < 1) {
+      throw new OptionsError(`${prefix}${key} must be a positive whole number`)
+    }
+  }
+  return { ...defaults, ...(Object.fromEntries(set) as Partial<Group>) }
+}
+
+const checkAllow = (options: TidingsOptions): void => {
+  const allow: unknown = options.allow
+  if (allow === undefined) return
+  if (typeof allow !== 'object' || allow === null) throw new OptionsError('allow must be an object')
+  for (const [pattern, rules] of Object.entries(allow)) {
+    if (options.contract !== undefined && !Object.hasOwn(options.contract.channels, pattern)) {
+      throw new OptionsError(`allow['${pattern}'] is not a pattern of the contract`)
+    }
+    if (typeof rules !== 'object' || rules === null) throw new OptionsError(`allow['${pattern}'] must be an object`)
+    checkKeys(`allow['${pattern}'].`, rules as object, ACTIONS)
+    for (const [action, rule] of Object.entries(rules as object)) {
+      if (typeof rule !== 'boolean' && typeof rule !== 'function') {
+        throw new OptionsError(`allow['${pattern}'].${action} must be true, false or a function`)
+      }
+    }
+  }
+}
+
+const checkDurabilities = ({ contract, backend }: TidingsOptions): void => {
+  for (const [pattern, { durability }] of Object.entries(contract?.channels ?? {})) {
+    if (durability !== undefined && !backend.durabilities.includes(durability)) {
+      throw new OptionsError(
+        `contract['${pattern}'].durability '${durability}' is not kept by the ${backend.name} backend; it keeps ${backend.durabilities.join(', ')}`,
+      )
+    }
+  }
+}
+
+export interface ResolvedOptions {
+  readonly limits: Limits
+  readonly heartbeat: Heartbeat
+  readonly presenceGraceMs: number
+  readonly dev: boolean
+  readonly origins: readonly string[]
+}
+
+/** Throws OptionsError. Options also come from configuration files and JavaScript, so types are checked again here. */
+export const checkOptions = <App extends Contract>(options: TidingsOptions<App>): ResolvedOptions => {
+  checkKeys('', options, KEYS)
+  const backend: unknown = options.backend
+  if (typeof backend !== 'object' || backend === null || !('log' in backend)) {
+    throw new OptionsError('backend must be a backend, such as memory() or disk({ dir })')
+  }
+  const dev = options.dev ?? false
+  if (typeof dev !== 'boolean') throw new OptionsError('dev must be true or false')
+  if (options.contract === undefined && !dev)
+    throw new OptionsError('contract is missing; only with dev may it be left out')
+  if (options.authenticate !== undefined && typeof options.authenticate !== 'function') {
+    throw new OptionsError('authenticate must be a function')
+  }
+  const origins: unknown = options.origins ?? []
+  if (!Array.isArray(origins) || !origins.every((origin) => typeof origin === 'string' && URL.canParse(origin))) {
+    throw new OptionsError('origins must be a list of origins such as https://app.example')
+  }
+  checkAllow(options)
+  checkDurabilities(options)
+  const heartbeat = numbers('heartbeat', options.heartbeat, DEFAULT_HEARTBEAT)
+  if (heartbeat.deadlineMs <= heartbeat.intervalMs) {
+    throw new OptionsError('heartbeat.deadlineMs must be larger than heartbeat.intervalMs')
+  }
+  const limits = numbers('limits', options.limits, DEFAULT_LIMITS)
+  const { presenceGraceMs } = numbers('', { presenceGraceMs: options.presenceGraceMs }, { presenceGraceMs: 5000 })
+  return {
+    limits,
+    heartbeat,
+    presenceGraceMs,
+    dev,
+    origins: (origins as string[]).map((origin) => new URL(origin).origin),
+  }
+}

@@ -1,0 +1,144 @@
+import type { Command, Reply } from '@tidings/protocol'
+import type { Session } from './session.js'
+
+/** A reply, and what to do once it is on its way. */
+export class ReplyThen {
+  readonly reply: Reply
+  readonly afterwards: () => void
+
+  constructor(reply: Reply, afterwards: () => void) {
+    this.reply = reply
+    this.afterwards = afterwards
+  }
+}
+
+export type Answer = Reply | ReplyThen
+
+/**
+ * What handling a command gives: its answer, now or later; or an `Admission`, for commands that must be let in before the
+ * next command of the session may be looked at (connect, or a publish whose schema or rule is asynchronous).
+ */
+export type Outcome = Answer | Promise<Answer> | Admission
+
+export class Admission {
+  readonly decided: Promise<() => Outcome>
+
+  /** `decided` gives what to do once admitted; the session's later commands wait for it. */
+  constructor(decided: Promise<() => Outcome>) {
+    this.decided = decided
+  }
+}
+
+/** Handles one command. Must not throw. `failed` turns a rejection into the command's error reply. */
+export interface Dispatch {
+  handle(session: Session, command: Command): Outcome
+  failed(command: Command, error: unknown): Reply
+}
+
+/** A command, or the error reply of one that was malformed: answered in its place. */
+export type Received = { readonly command: Command } | { readonly reply: Reply }
+
+/**
+ * A session's commands in the order they came. Order: each is started only when the one before it was admitted; replies
+ * may overtake each other. With too many unanswered, or a peer that does not take its replies, the connection is not read
+ * from, so the queue is bounded by what one read brings.
+ */
+export class CommandQueue {
+  readonly #session: Session
+  readonly #dispatch: Dispatch
+  readonly #maxInFlight: number
+  #waiting: Received[] = []
+  #next = 0
+  #inFlight = 0
+  #admitting = false
+  #running = false
+  #paused = false
+  #awaitsDrain = false
+
+  constructor(session: Session, dispatch: Dispatch, maxInFlight: number) {
+    this.#session = session
+    this.#dispatch = dispatch
+    this.#maxInFlight = maxInFlight
+  }
+
+  push(received: Received): void {
+    this.#waiting.push(received)
+    this.#run()
+  }
+
+  /** Forgets what was not started. */
+  end(): void {
+    this.#waiting = []
+    this.#next = 0
+  }
+
+  #run(): void {
+    if (this.#running) return
+    this.#running = true
+    while (this.#next < this.#waiting.length && !this.#mustWait()) {
+      const received = this.#waiting[this.#next++]
+      if (received !== undefined) this.#start(received)
+    }
+    if (this.#next >= this.#waiting.length) this.end()
+    this.#running = false
+    this.#regulateReading()
+  }
+
+  #mustWait(): boolean {
+    return this.#admitting || this.#inFlight >= this.#maxInFlight || this.#session.connection.outbound.isFull
+  }
+
+  #regulateReading(): void {
+    const { connection } = this.#session
+    const mustPause = this.#waiting.length > 0
+    if (mustPause !== this.#paused) {
+      this.#paused = mustPause
+      if (mustPause) connection.pause()
+      else connection.resume()
+    }
+    if (!mustPause || this.#awaitsDrain || !connection.outbound.isFull) return
+    this.#awaitsDrain = true
+    connection.outbound.whenDrained(() => {
+      this.#awaitsDrain = false
+      this.#run()
+    })
+  }
+
+  #start(received: Received): void {
+    this.#inFlight += 1
+    if ('reply' in received) this.#answer(received.reply)
+    else this.#settle(received.command, this.#dispatch.handle(this.#session, received.command))
+  }
+
+  #settle(command: Command, outcome: Outcome): void {
+    const fail = (error: unknown): void => this.#answer(this.#dispatch.failed(command, error))
+    if (outcome instanceof Admission) {
+      this.#admitting = true
+      const admitted = (proceed: () => Outcome): void => {
+        this.#admitting = false
+        this.#settle(command, proceed())
+        this.#run()
+      }
+      const refused = (error: unknown): void => {
+        this.#admitting = false
+        fail(error)
+      }
+      outcome.decided.then(admitted, refused)
+    } else if (outcome instanceof Promise) {
+      outcome.then((answer) => this.#answer(answer), fail)
+    } else {
+      this.#answer(outcome)
+    }
+  }
+
+  #answer(answer: Answer): void {
+    this.#inFlight -= 1
+    if (answer instanceof ReplyThen) {
+      this.#session.reply(answer.reply)
+      answer.afterwards()
+    } else {
+      this.#session.reply(answer)
+    }
+    this.#run()
+  }
+}

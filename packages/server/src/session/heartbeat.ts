@@ -1,0 +1,78 @@
+import type { Heartbeat } from '../options.js'
+import type { Session } from './session.js'
+
+/** A connection's counters at one tick. */
+interface Reading {
+  readonly received: number
+  readonly taken: number
+  readonly buffered: number
+}
+
+interface Pulse {
+  reading: Reading
+  /** Monotonic time of the last sign of life. */
+  at: number
+  pinged: boolean
+}
+
+/**
+ * Finds connections whose peer is gone: one timer for all of a node's sessions. A peer shows life by any byte it sends, or
+ * by taking bytes that waited for it; one that shows none is pinged, then closed with 4001, at most a tick after the deadline.
+ */
+export class Heartbeats {
+  readonly #rules: Heartbeat
+  readonly #monotonic: () => number
+  readonly #pulses = new Map<Session, Pulse>()
+  readonly #timer: NodeJS.Timeout
+
+  constructor(rules: Heartbeat, monotonic: () => number) {
+    this.#rules = rules
+    this.#monotonic = monotonic
+    const tickMs = Math.max(10, Math.min(1000, (rules.deadlineMs - rules.intervalMs) / 4))
+    this.#timer = setInterval(() => this.#tick(), tickMs)
+    this.#timer.unref()
+  }
+
+  add(session: Session): void {
+    this.#pulses.set(session, { reading: read(session), at: this.#monotonic(), pinged: false })
+  }
+
+  remove(session: Session): void {
+    this.#pulses.delete(session)
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+    this.#pulses.clear()
+  }
+
+  #tick(): void {
+    const now = this.#monotonic()
+    for (const [session, pulse] of this.#pulses) {
+      const reading = read(session)
+      const isAlive = showsLife(pulse.reading, reading)
+      pulse.reading = reading
+      if (isAlive) {
+        pulse.at = now
+        pulse.pinged = false
+      } else if (now - pulse.at >= this.#rules.deadlineMs) {
+        this.#pulses.delete(session)
+        session.disconnect(4001)
+        session.connection.terminate()
+      } else if (!pulse.pinged && now - pulse.at >= this.#rules.intervalMs) {
+        pulse.pinged = true
+        session.connection.ping()
+      }
+    }
+  }
+}
+
+const read = ({ connection }: Session): Reading => ({
+  received: connection.bytesReceived,
+  taken: connection.bytesTaken,
+  buffered: connection.outbound.bufferedBytes,
+})
+
+// Bytes that our own system took say nothing of the peer, unless its buffer was full before: then the peer made room.
+const showsLife = (before: Reading, now: Reading): boolean =>
+  now.received !== before.received || (before.buffered > 0 && now.taken > before.taken)

@@ -1,0 +1,79 @@
+import type { Member } from '@tidings/protocol'
+import type { PresenceStore } from '../backend/backend.js'
+import type { Session } from './session.js'
+
+interface Entry {
+  /** Whose entry it is now: a client that reconnects takes its entry over from its old session. */
+  owner: Session
+  readonly enteredAt: number
+  leaveTimer: NodeJS.Timeout | undefined
+}
+
+/**
+ * The presence entries of this node's sessions. An entry ends when its session says goodbye, or some time after its
+ * connection broke, unless the same client has taken it over by then: a reconnect is neither a leave nor an enter.
+ */
+export class PresenceEntries {
+  readonly #store: PresenceStore
+  readonly #graceMs: number
+  readonly #now: () => number
+  /** By channel and member. */
+  readonly #entries = new Map<string, Entry>()
+  /** Told when an entry could not be removed from the store. */
+  readonly #failed: (error: unknown) => void
+
+  constructor(store: PresenceStore, graceMs: number, now: () => number, failed: (error: unknown) => void) {
+    this.#store = store
+    this.#graceMs = graceMs
+    this.#now = now
+    this.#failed = failed
+  }
+
+  /** Rejects with BackendError. */
+  async put(session: Session, channel: string, member: Omit<Member, 'enteredAt'>): Promise<void> {
+    const key = entryKey(channel, member.member)
+    const before = this.#entries.get(key)
+    clearTimeout(before?.leaveTimer)
+    const entry: Entry = { owner: session, enteredAt: before?.enteredAt ?? this.#now(), leaveTimer: undefined }
+    this.#entries.set(key, entry)
+    await this.#store.put(channel, { ...member, enteredAt: entry.enteredAt })
+  }
+
+  /** Rejects with BackendError. */
+  async leave(session: Session, channel: string): Promise<void> {
+    const member = session.identity?.member
+    if (member === undefined) return
+    const key = entryKey(channel, member)
+    const entry = this.#entries.get(key)
+    if (entry?.owner !== session) return
+    clearTimeout(entry.leaveTimer)
+    this.#entries.delete(key)
+    await this.#store.remove(channel, member)
+  }
+
+  /** The session has ended; `clean`: it said goodbye. */
+  sessionEnded(session: Session, clean: boolean): void {
+    for (const channel of session.entered) {
+      if (clean) this.#leaveQuietly(session, channel)
+      else this.#leaveLater(session, channel)
+    }
+  }
+
+  close(): void {
+    for (const { leaveTimer } of this.#entries.values()) clearTimeout(leaveTimer)
+    this.#entries.clear()
+  }
+
+  #leaveLater(session: Session, channel: string): void {
+    const entry = this.#entries.get(entryKey(channel, session.identity?.member ?? ''))
+    if (entry?.owner !== session) return
+    entry.leaveTimer = setTimeout(() => this.#leaveQuietly(session, channel), this.#graceMs)
+    entry.leaveTimer.unref()
+  }
+
+  #leaveQuietly(session: Session, channel: string): void {
+    this.leave(session, channel).catch(this.#failed)
+  }
+}
+
+const entryKey = (channel: string, member: string): string => `${member} ${channel}`

@@ -1,0 +1,116 @@
+import { randomBytes } from 'node:crypto'
+import { type DisconnectCode, DISCONNECT_CODES, mayReconnect, parseCommand, type Reply } from '@tidings/protocol'
+import type { Limits, User } from '../options.js'
+import type { Connection, ConnectionHandler } from '../transport/transport.js'
+import { errorReply } from './errors.js'
+import { CommandQueue, type Dispatch } from './command-queue.js'
+import type { HeldSubscription } from './held-subscription.js'
+import { RateLimit } from './rate-limit.js'
+
+/** Who a session speaks for, once its connect command succeeded. */
+export interface Identity {
+  readonly user: User | null
+  /** Whose publication ids these are: the user's, or an anonymous client's own. */
+  readonly scope: string
+  /** Names the session's presence entries: the same for a client that reconnects. */
+  readonly member: string
+}
+
+export interface SessionListener {
+  /** Once: nothing is handled or sent any more. `clean`: the client will not come back for this session's sake. */
+  ended(clean: boolean): void
+  /** Once, after `ended`: the connection is gone. */
+  closed(): void
+}
+
+/**
+ * The server's state of one connected client. Frames become commands, handled in the order they came; replies and pushes
+ * leave through the connection's outbound. It ends with its connection, and never throws what the peer caused.
+ */
+export class Session implements ConnectionHandler {
+  readonly id = randomBytes(9).toString('base64url')
+  readonly connection: Connection
+  /** By `sub` and channel. */
+  readonly subscriptions = new Map<string, HeldSubscription>()
+  /** Those of `subscriptions` that are being set up. */
+  readonly settingUp = new Set<HeldSubscription>()
+  /** Channels in whose presence the session entered. */
+  readonly entered = new Set<string>()
+  readonly rateLimit: RateLimit
+  readonly #queue: CommandQueue
+  readonly #listener: SessionListener
+  readonly #connectTimer: NodeJS.Timeout
+  #identity: Identity | undefined
+  #ended = false
+
+  constructor(
+    connection: Connection,
+    limits: Limits,
+    dispatch: Dispatch,
+    monotonic: () => number,
+    listener: SessionListener,
+  ) {
+    this.connection = connection
+    this.#listener = listener
+    this.rateLimit = new RateLimit(limits.commandsPerSecond, limits.commandBurst, monotonic)
+    this.#queue = new CommandQueue(this, dispatch, limits.maxCommandsInFlight)
+    this.#connectTimer = setTimeout(() => this.disconnect(4003), limits.connectDeadlineMs)
+    this.#connectTimer.unref()
+  }
+
+  get identity(): Identity | undefined {
+    return this.#identity
+  }
+
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  /** Ends the handshake: commands other than connect are let through from now on. */
+  identify(identity: Identity): void {
+    clearTimeout(this.#connectTimer)
+    this.#identity = identity
+  }
+
+  frame(data: Uint8Array, isText: boolean): void {
+    if (this.#ended) return
+    const { codec } = this.connection
+    const wantsText = codec.subprotocol.endsWith('.json')
+    if (isText !== wantsText) return this.#close(1003, wantsText ? 'text frames only' : 'binary frames only')
+    const decoded = codec.decode(isText ? Buffer.from(data.buffer, data.byteOffset, data.length).toString() : data)
+    if (decoded === undefined) return this.disconnect(4500)
+    for (const item of decoded) {
+      const parsed = parseCommand(item)
+      if (parsed.ok) this.#queue.push({ command: parsed.command })
+      else if (parsed.id === null) return this.disconnect(4500)
+      else this.#queue.push({ reply: errorReply(parsed.id, parsed.code, parsed.message) })
+    }
+  }
+
+  reply(reply: Reply): void {
+    if (!this.#ended) this.connection.outbound.send(reply)
+  }
+
+  /** Says why with a close code of the protocol; the connection ends when the peer answers or the deadline passes. */
+  disconnect(code: DisconnectCode): void {
+    this.#close(code, DISCONNECT_CODES[code])
+  }
+
+  closed(clean: boolean): void {
+    this.#end(clean)
+    this.#listener.closed()
+  }
+
+  #close(code: number, reason: string): void {
+    this.connection.close(code, reason)
+    this.#end(!mayReconnect(code))
+  }
+
+  #end(clean: boolean): void {
+    if (this.#ended) return
+    this.#ended = true
+    clearTimeout(this.#connectTimer)
+    this.#queue.end()
+    this.#listener.ended(clean)
+  }
+}

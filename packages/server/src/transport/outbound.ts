@@ -1,0 +1,87 @@
+import type { Duplex } from 'node:stream'
+import type { Codec } from '@tidings/protocol'
+import { buildDataFrame, buildFrame, OPCODE } from './frame.js'
+import type { Deferred, Turn } from './turn.js'
+
+/**
+ * The way out of one connection. Every frame after the upgrade leaves through here, whole and in order, pongs included;
+ * what one turn of the event loop produces leaves in one write.
+ *
+ * It never drops anything and never waits: whoever has more to send than `isFull` allows stops by itself and goes on
+ * after `whenDrained`.
+ */
+export class Outbound implements Deferred {
+  readonly #socket: Duplex
+  readonly #codec: Codec
+  readonly #turn: Turn
+  readonly #maxBufferedBytes: number
+  #corked = false
+  #ended = false
+  #waiting: (() => void)[] = []
+
+  constructor(socket: Duplex, codec: Codec, turn: Turn, maxBufferedBytes: number) {
+    this.#socket = socket
+    this.#codec = codec
+    this.#turn = turn
+    this.#maxBufferedBytes = maxBufferedBytes
+    socket.on('drain', () => this.#drained())
+  }
+
+  /** Whether the peer takes less than it is sent: no more of what can be read again later should be queued. */
+  get isFull(): boolean {
+    return this.#socket.writableLength > this.#maxBufferedBytes
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket.writableLength
+  }
+
+  /** Encodes one reply or push for this connection alone. */
+  send(message: object): void {
+    this.write(buildDataFrame(this.#codec.encode(message)))
+  }
+
+  pong(payload: Uint8Array): void {
+    this.write(buildFrame(OPCODE.pong, payload))
+  }
+
+  ping(): void {
+    this.write(buildFrame(OPCODE.ping, ''))
+  }
+
+  /** One whole frame; the buffer may be shared with other connections and must not change any more. */
+  write(frame: Buffer): void {
+    if (this.#ended || !this.#socket.writable) return
+    if (!this.#corked) {
+      this.#corked = true
+      this.#socket.cork()
+      this.#turn.deferOutbound(this)
+    }
+    this.#socket.write(frame)
+  }
+
+  endTurn(): void {
+    if (!this.#corked) return
+    this.#corked = false
+    this.#socket.uncork()
+  }
+
+  /** Calls back once everything buffered has left, or the connection has ended. */
+  whenDrained(callback: () => void): void {
+    if (this.#ended || !this.#socket.writableNeedDrain) setImmediate(callback)
+    else this.#waiting.push(callback)
+  }
+
+  /** Nothing is written any more; whoever waits is let go. */
+  end(): void {
+    this.#ended = true
+    this.endTurn()
+    this.#drained()
+  }
+
+  #drained(): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const callback of waiting) callback()
+  }
+}

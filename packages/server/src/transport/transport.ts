@@ -1,0 +1,39 @@
+/**
+ * What carries a session: one live connection. The core knows this interface only; WebSocket is its first form.
+ */
+import type { Codec } from '@tidings/protocol'
+import type { Outbound } from './outbound.js'
+
+/** What a connection said when it was made; header names are lower case. */
+export interface Handshake {
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
+  /** Path and query as they were sent. */
+  readonly url: string
+  readonly remoteAddress: string
+}
+
+export interface Connection {
+  readonly handshake: Handshake
+  readonly codec: Codec
+  readonly outbound: Outbound
+  /** Bytes that came in so far. */
+  readonly bytesReceived: number
+  /** Bytes that the operating system took for the peer so far. */
+  readonly bytesTaken: number
+  /** Asks the peer for a sign of life that its protocol answers by itself. */
+  ping(): void
+  /** Stops handing frames over until `resume`; what is already read still comes. Calls nest. */
+  pause(): void
+  resume(): void
+  /** Says goodbye; the connection ends once the peer answers, or after the close deadline. */
+  close(code: number, reason: string): void
+  /** Ends it at once. */
+  terminate(): void
+}
+
+/** Who handles a connection's frames. Neither method may throw. */
+export interface ConnectionHandler {
+  frame(data: Uint8Array, isText: boolean): void
+  /** Called once. `clean`: the peer said goodbye. */
+  closed(clean: boolean): void
+}

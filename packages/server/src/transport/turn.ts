@@ -1,0 +1,44 @@
+/**
+ * What is put off to the end of this turn of the event loop, so that everything one turn produces leaves together: an idle
+ * server adds no delay, and under load batches grow by themselves.
+ */
+export interface Deferred {
+  /** Called once at the end of the turn in which it was deferred. May defer more, which runs in the same turn. */
+  endTurn(): void
+}
+
+export class Turn {
+  #feeds: Deferred[] = []
+  #outbounds: Deferred[] = []
+  #scheduled = false
+
+  /** For those who write to connections: they end the turn before any connection does. */
+  deferFeed(feed: Deferred): void {
+    this.#feeds.push(feed)
+    this.#schedule()
+  }
+
+  /** For connections: they end the turn last, so that one write takes all. */
+  deferOutbound(outbound: Deferred): void {
+    this.#outbounds.push(outbound)
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(() => this.#end())
+  }
+
+  #end(): void {
+    while (this.#feeds.length > 0) {
+      const feeds = this.#feeds
+      this.#feeds = []
+      for (const feed of feeds) feed.endTurn()
+    }
+    const outbounds = this.#outbounds
+    this.#outbounds = []
+    this.#scheduled = false
+    for (const outbound of outbounds) outbound.endTurn()
+  }
+}

@@ -1,0 +1,171 @@
+import type { IncomingMessage, Server as HttpServer } from 'node:http'
+import type { Server as HttpsServer } from 'node:https'
+import type { Duplex } from 'node:stream'
+import type { Socket } from 'node:net'
+import { type Codec, jsonCodec } from '@tidings/protocol'
+import { msgpackCodec } from '@tidings/protocol/msgpack'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { Outbound } from './outbound.js'
+import type { Connection, ConnectionHandler, Handshake } from './transport.js'
+import type { Turn } from './turn.js'
+
+export interface WebSocketLimits {
+  /** Largest frame (after reassembly) a client may send, in bytes; more closes with 1009. */
+  readonly maxFrameBytes: number
+  /** Fragments of one frame; more closes with 1008. */
+  readonly maxFragments: number
+  /** What may wait for a slow peer before its subscriptions stop being queued for. */
+  readonly maxBufferedBytes: number
+}
+
+export interface WebSocketEndpoint {
+  readonly path: string
+  readonly limits: WebSocketLimits
+  readonly turn: Turn
+  /** Subprotocols it speaks; an empty list takes none. */
+  readonly codecs: readonly Codec[]
+  /** undefined: let in. Otherwise the HTTP status and a sentence. */
+  admit(
+    request: IncomingMessage,
+  ): { readonly status: number; readonly code: string; readonly message: string } | undefined
+  accept(connection: Connection): ConnectionHandler
+}
+
+export const CODECS: readonly Codec[] = [jsonCodec, msgpackCodec]
+
+const STATUS_TEXT: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  403: 'Forbidden',
+  404: 'Not Found',
+  503: 'Service Unavailable',
+}
+
+const refuse = (socket: Duplex, status: number, code: string, message: string): void => {
+  const body = `${JSON.stringify({ code, message })}\n`
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_TEXT[status] ?? 'Error'}\r\nContent-Type: application/json; charset=utf-8\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  )
+}
+
+const offeredSubprotocols = (request: IncomingMessage): readonly string[] =>
+  (request.headers['sec-websocket-protocol'] ?? '')
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '')
+
+const pathOf = (url: string): string => {
+  const end = url.search(/[?#]/)
+  return end === -1 ? url : url.slice(0, end)
+}
+
+/**
+ * Serves WebSockets on one path of an HTTP server that somebody else owns. Returns a function that stops it taking new
+ * ones; open connections go on. Sockets for other paths are left to other listeners, or refused if there are none.
+ */
+export const attachWebSockets = (server: HttpServer | HttpsServer, endpoint: WebSocketEndpoint): (() => void) => {
+  const { limits, codecs } = endpoint
+  const webSockets = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    autoPong: false,
+    perMessageDeflate: false,
+    maxPayload: limits.maxFrameBytes,
+    maxFragments: limits.maxFragments,
+    handleProtocols: (offered) => codecs.map((codec) => codec.subprotocol).find((name) => offered.has(name)) ?? false,
+  })
+
+  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    if (pathOf(request.url ?? '/') !== endpoint.path) {
+      if (server.listenerCount('upgrade') === 1)
+        refuse(socket, 404, 'not-found', `no WebSocket is served on this path; try ${endpoint.path}`)
+      return
+    }
+    socket.on('error', () => socket.destroy())
+    const refusal = endpoint.admit(request)
+    if (refusal !== undefined) return refuse(socket, refusal.status, refusal.code, refusal.message)
+    const offered = offeredSubprotocols(request)
+    const codec = offered.length === 0 ? jsonCodec : codecs.find(({ subprotocol }) => offered.includes(subprotocol))
+    if (codec === undefined && codecs.length > 0) {
+      const names = codecs.map(({ subprotocol }) => subprotocol).join(', ')
+      return refuse(socket, 400, 'unsupported-subprotocol', `this server speaks ${names}`)
+    }
+    webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+      connect(webSocket, request, codec ?? jsonCodec, endpoint)
+    })
+  }
+
+  server.on('upgrade', onUpgrade)
+  return () => server.off('upgrade', onUpgrade)
+}
+
+const connect = (webSocket: WebSocket, request: IncomingMessage, codec: Codec, endpoint: WebSocketEndpoint): void => {
+  const connection = new WebSocketConnection(webSocket, request, codec, endpoint)
+  const handler = endpoint.accept(connection)
+  let clean = false
+  webSocket.on('message', (data, isBinary) => handler.frame(data as Buffer, !isBinary))
+  webSocket.on('ping', (payload) => {
+    // Pings of a peer that does not read are not answered: pongs must not pile up.
+    if (!connection.outbound.isFull) connection.outbound.pong(payload)
+  })
+  // 1006 is what ws reports when no close frame came, 1005 when it came without a code.
+  webSocket.on('close', (code) => {
+    clean = code !== 1006
+    connection.outbound.end()
+    handler.closed(clean)
+  })
+  // ws closes the connection with the right code itself; without a listener the error would be thrown.
+  webSocket.on('error', () => undefined)
+}
+
+class WebSocketConnection implements Connection {
+  readonly handshake: Handshake
+  readonly codec: Codec
+  readonly outbound: Outbound
+  readonly #webSocket: WebSocket
+  readonly #socket: Socket
+  #pauses = 0
+
+  constructor(webSocket: WebSocket, request: IncomingMessage, codec: Codec, endpoint: WebSocketEndpoint) {
+    this.handshake = {
+      headers: request.headers,
+      url: request.url ?? '/',
+      remoteAddress: request.socket.remoteAddress ?? '',
+    }
+    this.codec = codec
+    this.#webSocket = webSocket
+    this.#socket = request.socket
+    this.outbound = new Outbound(request.socket, codec, endpoint.turn, endpoint.limits.maxBufferedBytes)
+  }
+
+  get bytesReceived(): number {
+    return this.#socket.bytesRead
+  }
+
+  get bytesTaken(): number {
+    return this.#socket.bytesWritten - this.#socket.writableLength
+  }
+
+  ping(): void {
+    this.outbound.ping()
+  }
+
+  pause(): void {
+    this.#pauses += 1
+    if (this.#pauses === 1) this.#webSocket.pause()
+  }
+
+  resume(): void {
+    this.#pauses -= 1
+    if (this.#pauses === 0) this.#webSocket.resume()
+  }
+
+  close(code: number, reason: string): void {
+    this.outbound.endTurn()
+    this.#webSocket.close(code, reason)
+  }
+
+  terminate(): void {
+    this.#webSocket.terminate()
+  }
+}
