@@ -45,24 +45,39 @@ export interface Contract<Defined extends Channels = Channels> {
 /** The patterns of a contract type. */
 export type PatternOf<App extends Contract> = Extract<keyof App['channels'], string>
 
-type SchemaOf<App extends Contract, Source extends PatternOf<App>> = App['channels'][Source]['data']
+/** The schema without the `undefined` of an optional property; never for a channel that has none. */
+type SchemaOf<App extends Contract, Source extends PatternOf<App>> = App['channels'][Source] extends {
+  readonly data?: infer Schema
+}
+  ? Extract<Schema, StandardSchemaV1>
+  : never
 
 /** What a publisher hands in: the schema's input. */
-export type InputOf<App extends Contract, Source extends PatternOf<App>> =
-  SchemaOf<App, Source> extends StandardSchemaV1 ? StandardSchemaV1.InferInput<SchemaOf<App, Source>> : unknown
+export type InputOf<App extends Contract, Source extends PatternOf<App>> = [SchemaOf<App, Source>] extends [never]
+  ? unknown
+  : StandardSchemaV1.InferInput<SchemaOf<App, Source>>
 
 /** What a subscriber gets: the schema's output. */
-export type OutputOf<App extends Contract, Source extends PatternOf<App>> =
-  SchemaOf<App, Source> extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<SchemaOf<App, Source>> : unknown
+export type OutputOf<App extends Contract, Source extends PatternOf<App>> = [SchemaOf<App, Source>] extends [never]
+  ? unknown
+  : StandardSchemaV1.InferOutput<SchemaOf<App, Source>>
 
 export type { ParamsOf }
+
+/** What `channel(…)` takes for a pattern: parameters only where the pattern has some. */
+export type ChannelArguments<Source extends string> = string extends Source
+  ? [pattern: Source, params?: Readonly<Record<string, string>>]
+  : keyof ParamsOf<Source> extends never
+    ? [pattern: Source, params?: undefined]
+    : [pattern: Source, params: ParamsOf<Source>]
 
 /** One channel definition; a function so that the schema's type is kept. */
 export const channel = <Schema extends StandardSchemaV1 | undefined = undefined>(
   definition: ChannelDefinition<Schema>,
 ): ChannelDefinition<Schema> => definition
 
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const isStandardSchema = (value: unknown): boolean => {
   const standard = (value as Partial<StandardSchemaV1> | null)?.['~standard']
@@ -121,7 +136,8 @@ export const defineContract = <const Defined extends Channels>(channels: Defined
         `patterns '${pattern.source}' and '${next.source}' match the same channels`,
       )
     }
-    const problem = rulesProblem(channels[pattern.source] as ChannelDefinition)
+    const rules: unknown = channels[pattern.source]
+    const problem = isObject(rules) ? rulesProblem(rules) : 'its rules must be an object'
     if (problem !== undefined) throw new ContractError('bad-rules', `channel '${pattern.source}': ${problem}`)
   }
   return {

@@ -1,5 +1,6 @@
 export { channelNameProblem } from './channel-name.js'
 export {
+  type ChannelArguments,
   type ChannelDefinition,
   type ChannelMatch,
   type ChannelRules,

@@ -92,21 +92,27 @@ export const comparePatterns = (a: Pattern, b: Pattern): number => {
   return b.segments.length - a.segments.length
 }
 
+const formatSegment = (source: string, text: string, params: Readonly<Record<string, string>>): string => {
+  const match = PARAM.exec(text)
+  if (match?.[1] === undefined) return text
+  const value = Object.hasOwn(params, match[1]) ? params[match[1]] : undefined
+  const problem = value === undefined ? 'is missing' : channelNameProblem(value)
+  if (value === undefined || problem !== undefined) {
+    throw new ContractError('bad-params', `'${source}': parameter '${match[1]}' ${problem ?? 'is missing'}`)
+  }
+  if (match[2] === undefined && value.includes(':')) {
+    throw new ContractError('bad-params', `'${source}': parameter '${match[1]}' must be one segment, without ':'`)
+  }
+  return value
+}
+
 /** The channel a pattern and its parameters name. Throws ContractError `bad-params`. */
-export const formatPattern = (source: string, params: Readonly<Record<string, string>>): string =>
-  source
+export const formatPattern = (source: string, params: Readonly<Record<string, string>>): string => {
+  const channel = source
     .split(':')
-    .map((text) => {
-      const match = PARAM.exec(text)
-      if (match?.[1] === undefined) return text
-      const value = Object.hasOwn(params, match[1]) ? params[match[1]] : undefined
-      const problem = value === undefined ? 'is missing' : channelNameProblem(value)
-      if (value === undefined || problem !== undefined) {
-        throw new ContractError('bad-params', `'${source}': parameter '${match[1]}' ${problem ?? 'is missing'}`)
-      }
-      if (match[2] === undefined && value.includes(':')) {
-        throw new ContractError('bad-params', `'${source}': parameter '${match[1]}' must be one segment, without ':'`)
-      }
-      return value
-    })
+    .map((text) => formatSegment(source, text, params))
     .join(':')
+  const problem = channelNameProblem(channel)
+  if (problem !== undefined) throw new ContractError('bad-params', `'${source}': the channel's name ${problem}`)
+  return channel
+}

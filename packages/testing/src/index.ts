@@ -1,1 +1,2 @@
-export {}
+export { type Closed, RawClient, type RawClientOptions } from './raw-client.js'
+export { type LocalNode, startNode, type StartNodeOptions } from './start-node.js'

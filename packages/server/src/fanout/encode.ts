@@ -6,7 +6,7 @@ import {
   type Publication,
   type PublicationData,
 } from '@tidings/protocol'
-import type { Payload, StoredPublication } from '../backend/backend.js'
+import type { Cursor, Payload, StoredPublication } from '../backend/backend.js'
 import { buildDataFrame } from '../transport/frame.js'
 
 /** A form in which a channel's pushes are built once for every subscription that wants it so. */
@@ -78,13 +78,27 @@ const splitRuns = (publications: readonly StoredPublication[]): readonly (readon
   return runs
 }
 
+/** A frame of a batch, shared by everyone who gets it. */
+export interface BatchFrame {
+  readonly bytes: Buffer
+  /** Where a subscription is that has been given this frame. */
+  readonly end: Cursor
+  /** Publications in it. */
+  readonly count: number
+}
+
 /** The frames that push publications, in order; an offset in `muted` becomes an echo mark. */
 export const publicationFrames = (
   variant: Variant,
   channel: string,
   publications: readonly StoredPublication[],
   muted?: ReadonlySet<number>,
-): readonly Buffer[] => splitRuns(publications).map((run) => buildDataFrame(encodeRun(variant, channel, run, muted)))
+): readonly BatchFrame[] =>
+  splitRuns(publications).map((run) => ({
+    bytes: buildDataFrame(encodeRun(variant, channel, run, muted)),
+    end: run.at(-1) ?? { position: '', offset: 0 },
+    count: run.length,
+  }))
 
 export const gapFrame = ({ codec, sub }: Variant, channel: string, gap: Gap): Buffer =>
   buildDataFrame(codec.encode({ type: 'gap', ...address(channel, sub), ...gap }))

@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as endOfTurn, setTimeout as sleep } from 'node:timers/promises'
 import type { Gap } from '@tidings/protocol'
 import type { Cursor, Log, LogChannel, LogListener, Page, StoredPublication, Watch } from '../backend/backend.js'
 import type { Deferred, Turn } from '../transport/turn.js'
-import { gapFrame, publicationFrames, type Variant } from './encode.js'
+import { type BatchFrame, gapFrame, publicationFrames, type Variant } from './encode.js'
 
 /** One session's interest in the feed's channel, while it is live. */
 export interface LiveSubscription {
@@ -10,11 +10,11 @@ export interface LiveSubscription {
   /** Offsets that this one gets as echo marks; undefined: none. */
   readonly muted: ReadonlySet<number> | undefined
   /** `frames` hold everything after the feed's `cursor`, which moves when all have been told. Must not throw. */
-  deliver(frames: readonly Buffer[]): void
+  deliver(frames: readonly BatchFrame[]): void
 }
 
 /** What waits for the end of the turn, in log order. */
-type Item = { readonly publication: StoredPublication } | { readonly gap: Gap }
+type Item = { readonly publication: StoredPublication } | { readonly gap: Gap; readonly end: Cursor }
 
 const READ_LIMIT = 500
 const READ_BYTES = 262_144
@@ -135,6 +135,7 @@ export class Feed implements LogListener, Deferred {
       retryMs = RETRY_MIN_MS
       this.#appendPage(page)
       if (!page.more && !this.#wantsRepairAgain()) return
+      await endOfTurn() // A page is told before the next one is read: the queue stays bounded.
     }
   }
 
@@ -155,13 +156,18 @@ export class Feed implements LogListener, Deferred {
 
   #appendPage(page: Page): void {
     if (this.#stopped) return
-    if (page.gap !== null) this.#append({ gap: page.gap }, page.publications.length > 0 ? undefined : page.end)
+    const first = page.publications.at(0)
+    if (page.gap !== null) {
+      const end = first === undefined ? page.end : { position: page.gap.to, offset: first.offset - 1 }
+      this.#append({ gap: page.gap, end }, end)
+    }
     for (const publication of page.publications) this.#append({ publication }, publication)
     this.#head = page.end
+    if (this.#queue.length === 0) this.#cursor = page.end
   }
 
-  #append(item: Item, head: Cursor | undefined): void {
-    if (head !== undefined) this.#head = { position: head.position, offset: head.offset }
+  #append(item: Item, head: Cursor): void {
+    this.#head = { position: head.position, offset: head.offset }
     this.#queue.push(item)
     if (this.#queue.length === 1) this.#turn.deferFeed(this)
   }
@@ -180,7 +186,7 @@ export class Feed implements LogListener, Deferred {
         )
       }
     }
-    this.#told += items.length
+    this.#told += items.filter((item) => 'publication' in item).length
     this.#cursor = this.#head
   }
 }
@@ -191,8 +197,8 @@ const buildFrames = (
   channel: string,
   items: readonly Item[],
   muted?: ReadonlySet<number>,
-): readonly Buffer[] => {
-  const frames: Buffer[] = []
+): readonly BatchFrame[] => {
+  const frames: BatchFrame[] = []
   let run: StoredPublication[] = []
   const endRun = (): void => {
     if (run.length > 0) frames.push(...publicationFrames(variant, channel, run, muted))
@@ -203,7 +209,7 @@ const buildFrames = (
       run.push(item.publication)
     } else {
       endRun()
-      frames.push(gapFrame(variant, channel, item.gap))
+      frames.push({ bytes: gapFrame(variant, channel, item.gap), end: item.end, count: 0 })
     }
   }
   endRun()

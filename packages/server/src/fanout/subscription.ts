@@ -2,7 +2,7 @@ import type { Codec, Gap, SlowPolicy } from '@tidings/protocol'
 import type { Cursor, Log, StoredPublication } from '../backend/backend.js'
 import type { Outbound } from '../transport/outbound.js'
 import { catchUp } from './catch-up.js'
-import { address, gapFrame, publicationFrames, type Variant } from './encode.js'
+import { address, type BatchFrame, gapFrame, publicationFrames, type Variant } from './encode.js'
 import type { Feed, LiveSubscription } from './feed.js'
 
 const MAX_MUTED = 4096
@@ -82,20 +82,33 @@ export class Subscription implements LiveSubscription {
     if (this.#muted.size > MAX_MUTED && oldest.done !== true) this.#muted.delete(oldest.value)
   }
 
-  deliver(frames: readonly Buffer[]): void {
-    if (this.#outbound.isFull) {
-      this.#fallBehind()
-      return
+  deliver(frames: readonly BatchFrame[]): void {
+    let end: Cursor = this.feed.cursor
+    let told = this.feed.told
+    for (const frame of frames) {
+      if (this.#outbound.isFull) {
+        this.#fallBehind({ position: end.position, offset: end.offset }, told)
+        return
+      }
+      this.#outbound.write(frame.bytes)
+      end = frame.end
+      told += frame.count
     }
-    for (const frame of frames) this.#outbound.write(frame)
-    this.#muted = undefined
+    this.#forgetMuted(end.offset)
   }
 
-  #fallBehind(): void {
+  #forgetMuted(upTo: number): void {
+    if (this.#muted === undefined) return
+    for (const offset of this.#muted) if (offset <= upTo) this.#muted.delete(offset)
+    if (this.#muted.size === 0) this.#muted = undefined
+  }
+
+  /** `told`: the feed's count at the cursor. */
+  #fallBehind(cursor: Cursor, told: number): void {
     this.feed.leave(this)
-    this.#cursor = this.feed.cursor
+    this.#cursor = cursor
     if (this.#policy === 'disconnect') this.#disconnectSlow()
-    else if (this.#policy === 'skip') this.#skip(this.feed.told)
+    else if (this.#policy === 'skip') this.#skip(told)
     else void catchUp(this)
   }
 
@@ -116,9 +129,10 @@ export class Subscription implements LiveSubscription {
     const last = publications.at(-1)
     if (last === undefined) return
     for (const frame of publicationFrames(this.variant, this.feed.channel.name, publications, this.#muted)) {
-      this.#outbound.write(frame)
+      this.#outbound.write(frame.bytes)
     }
-    this.#cursor = last
+    this.#cursor = { position: last.position, offset: last.offset }
+    this.#forgetMuted(last.offset)
   }
 
   pushGap(gap: Gap, to: Cursor): void {

@@ -3,6 +3,8 @@ import type { Codec } from '@tidings/protocol'
 import { buildDataFrame, buildFrame, OPCODE } from './frame.js'
 import type { Deferred, Turn } from './turn.js'
 
+const CORKED_BYTES = 65_536
+
 /**
  * The way out of one connection. Every frame after the upgrade leaves through here, whole and in order, pongs included;
  * what one turn of the event loop produces leaves in one write.
@@ -58,6 +60,8 @@ export class Outbound implements Deferred {
       this.#turn.deferOutbound(this)
     }
     this.#socket.write(frame)
+    // What is held back for the end of the turn is bounded, so that `isFull` speaks of the peer and not of a long turn.
+    if (this.#socket.writableLength > CORKED_BYTES) this.endTurn()
   }
 
   endTurn(): void {
