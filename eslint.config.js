@@ -3,7 +3,7 @@ import tseslint from 'typescript-eslint'
 import { boundaries } from './scripts/lint/boundaries.mjs'
 
 export default defineConfig(
-  { ignores: ['**/dist/', '**/node_modules/', 'coverage/', 'tidings-data/', 'examples/*/public/'] },
+  { ignores: ['**/dist/', '**/node_modules/', 'coverage/', 'tidings-data/', 'packages/*/bin/', 'examples/*/public/'] },
   ...tseslint.configs.strictTypeChecked,
   ...tseslint.configs.stylisticTypeChecked,
   {
@@ -18,7 +18,10 @@ export default defineConfig(
         'error',
         { allowNumber: true, allowBoolean: true, allowNullish: true },
       ],
-      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true, ignoreVoidReturningFunctions: true }],
+      '@typescript-eslint/no-confusing-void-expression': [
+        'error',
+        { ignoreArrowShorthand: true, ignoreVoidReturningFunctions: true },
+      ],
       '@typescript-eslint/consistent-type-definitions': 'off',
       'max-lines': ['error', { max: 400 }],
       eqeqeq: 'error',

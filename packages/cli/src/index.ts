@@ -1,1 +1,1 @@
-export {}
+export { type Config, defineConfig, type PageConfig, type PlainContract } from './config.js'

@@ -64,12 +64,15 @@ export type OutputOf<App extends Contract, Source extends PatternOf<App>> = [Sch
 
 export type { ParamsOf }
 
-/** What `channel(…)` takes for a pattern: parameters only where the pattern has some. */
-export type ChannelArguments<Source extends string> = string extends Source
-  ? [pattern: Source, params?: Readonly<Record<string, string>>]
+/**
+ * What `channel(pattern, …)` takes after the pattern: parameters only where it has some. Give it `NoInfer<Source>`, or the
+ * parameters' names become candidates for the pattern.
+ */
+export type ParamsArguments<Source extends string> = string extends Source
+  ? [params?: Readonly<Record<string, string>>]
   : keyof ParamsOf<Source> extends never
-    ? [pattern: Source, params?: undefined]
-    : [pattern: Source, params: ParamsOf<Source>]
+    ? [params?: undefined]
+    : [params: ParamsOf<Source>]
 
 /** One channel definition; a function so that the schema's type is kept. */
 export const channel = <Schema extends StandardSchemaV1 | undefined = undefined>(

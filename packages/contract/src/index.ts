@@ -1,6 +1,5 @@
 export { channelNameProblem } from './channel-name.js'
 export {
-  type ChannelArguments,
   type ChannelDefinition,
   type ChannelMatch,
   type ChannelRules,
@@ -11,6 +10,7 @@ export {
   type HistoryRules,
   type InputOf,
   type OutputOf,
+  type ParamsArguments,
   type ParamsOf,
   type PatternOf,
 } from './contract.js'

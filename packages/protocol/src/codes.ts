@@ -49,7 +49,6 @@ export const DISCONNECT_CODES = {
   4004: 'internal',
   4500: 'bad-frame',
   4501: 'unauthorized',
-  4502: 'protocol-violation',
 } as const
 
 export type DisconnectCode = keyof typeof DISCONNECT_CODES

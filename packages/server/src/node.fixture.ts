@@ -1,8 +1,23 @@
+import type { Socket } from 'node:net'
+import { setImmediate as endOfTurn } from 'node:timers/promises'
+import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { channel, defineContract } from '@tidings/contract'
 import { type LocalNode, RawClient, type RawClientOptions, startNode, type StartNodeOptions } from '@tidings/testing'
 import { afterEach } from 'vitest'
 import { z } from 'zod'
 import { memory } from './backend/memory/index.js'
+import type { Logger } from './observe/logger.js'
+import type { AccessRules } from './options.js'
+
+const brokenSchema: StandardSchemaV1<unknown> = {
+  '~standard': {
+    version: 1,
+    vendor: 'fixture',
+    validate: () => {
+      throw new Error('the schema is broken')
+    },
+  },
+}
 
 /** The contract and the node that the server's own tests use. */
 export const contract = defineContract({
@@ -15,6 +30,21 @@ export const contract = defineContract({
   'long:{name}': channel({ history: { maxCount: 10_000 } }),
   'typing:{room}': channel({}),
   'private:{id}': channel({ history: { maxCount: 10 } }),
+  /** What its schema gives out is not what goes in. */
+  'shaped:{name}': channel({
+    data: z.object({ text: z.string().transform((text) => text.toUpperCase()), mood: z.string().default('fine') }),
+    history: { maxCount: 100 },
+  }),
+  /** Its schema takes its time, and the longer the smaller the number. */
+  'later:{name}': channel({
+    data: z.number().refine(async (number) => {
+      for (let turns = number; turns < 5; turns++) await endOfTurn()
+      return number >= 0
+    }),
+    history: { maxCount: 100 },
+  }),
+  /** Its schema throws. */
+  'broken:{name}': channel({ data: brokenSchema, history: { maxCount: 100 } }),
 })
 
 export type App = typeof contract
@@ -26,6 +56,37 @@ afterEach(async () => {
 
 const everything = { subscribe: true, publish: true, presence: true }
 
+export const allow: AccessRules<App> = {
+  'chat:{room}': everything,
+  'any:{name}': everything,
+  'long:{name}': everything,
+  'typing:{room}': everything,
+  'private:{id}': { subscribe: ({ user, params }) => Promise.resolve(user?.id === params.id) },
+  'shaped:{name}': everything,
+  'later:{name}': everything,
+  'broken:{name}': everything,
+}
+
+/** What a node logged. */
+export class LoggedLines implements Logger {
+  readonly lines: { readonly level: string; readonly text: string; readonly fields: unknown }[] = []
+
+  info(text: string, fields?: object): void {
+    this.lines.push({ level: 'info', text, fields })
+  }
+
+  warn(text: string, fields?: object): void {
+    this.lines.push({ level: 'warn', text, fields })
+  }
+
+  error(text: string, fields?: object): void {
+    this.lines.push({ level: 'error', text, fields })
+  }
+}
+
+/** Runs when the test has ended, the latest first. */
+export const afterTest = (close: () => Promise<void>): void => void open.push(close)
+
 /** Ends with the test. The token is the user; `bad` is refused; without one anonymous. */
 export const start = async (options: Partial<StartNodeOptions<App>> = {}): Promise<LocalNode<App>> => {
   const node = await startNode<App>({
@@ -35,13 +96,7 @@ export const start = async (options: Partial<StartNodeOptions<App>> = {}): Promi
       if (token === 'bad') throw new Error('no such user')
       return token === undefined ? null : { id: token }
     },
-    allow: {
-      'chat:{room}': everything,
-      'any:{name}': everything,
-      'long:{name}': everything,
-      'typing:{room}': everything,
-      'private:{id}': { subscribe: ({ user, params }) => Promise.resolve(user?.id === params.id) },
-    },
+    allow,
     ...options,
   })
   open.push(() => node.close())
@@ -67,3 +122,21 @@ export const publishNumbers = async (client: RawClient, name: string, count: num
   }
   return positions
 }
+
+/** A promise and its key. */
+export const latch = <Value = void>(): { readonly opened: Promise<Value>; readonly open: (value: Value) => void } => {
+  let open: (value: Value) => void = () => undefined
+  const opened = new Promise<Value>((resolve) => {
+    open = resolve
+  })
+  return { opened, open }
+}
+
+/** Looks again at every turn of the event loop until it is so; the test's own deadline ends it otherwise. */
+export const until = async (isSo: () => boolean): Promise<void> => {
+  while (!isSo()) await endOfTurn()
+}
+
+/** The session's socket on the node's side. Call before connecting; it is the next connection. */
+export const nodeSide = (node: LocalNode<App>): Promise<Socket> =>
+  new Promise((resolve) => node.http.once('connection', resolve))

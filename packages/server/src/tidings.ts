@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
-import type { ChannelArguments, Contract, InputOf, OutputOf, PatternOf } from '@tidings/contract'
+import type { Contract, InputOf, OutputOf, ParamsArguments, PatternOf } from '@tidings/contract'
 import type { Codec } from '@tidings/protocol'
 import { Access } from './access/access.js'
 import { admitHandshake, type HandshakeRefusal } from './access/admission.js'
@@ -41,7 +41,8 @@ export interface Tidings<App extends Contract = Contract> {
   attachEcho(server: HttpServer | HttpsServer, options: { readonly path: string }): () => void
   /** One channel, for the application itself. Throws for a channel that does not exist. */
   channel<Source extends PatternOf<App>>(
-    ...args: ChannelArguments<Source>
+    pattern: Source,
+    ...params: ParamsArguments<NoInfer<Source>>
   ): ChannelHandle<InputOf<App, Source>, OutputOf<App, Source>>
   health(): Health
   /** A request listener that answers with the health as JSON. */
@@ -76,7 +77,9 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
     monotonic,
     ended: (session, clean) => entries.sessionEnded(session, clean),
   })
-  const retryWindowMs = Math.max(1000, channels.shortestDedupeWindowMs() - heartbeat.deadlineMs)
+  const dedupeWindowMs = channels.shortestDedupeWindowMs()
+  // A frame that a dying connection still holds can arrive until its deadline; by then its id must be remembered.
+  const retryWindowMs = Math.max(dedupeWindowMs - heartbeat.deadlineMs, dedupeWindowMs / 2)
   const { maxPayloadBytes, maxHistoryPage, maxSubscriptions, maxPresenceBytes } = limits
   const dispatch: Dispatch = createDispatch(
     {
@@ -142,7 +145,7 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
     attach: (server, { path = '/ws' } = {}) =>
       serve(server, path, CODECS, (connection) => sessions.open(connection, dispatch)),
     attachEcho: (server, { path }) => serve(server, path, [], echo),
-    channel: <Source extends PatternOf<App>>(...[pattern, params]: ChannelArguments<Source>) =>
+    channel: <Source extends PatternOf<App>>(pattern: Source, ...[params]: ParamsArguments<NoInfer<Source>>) =>
       channelHandle<App, Source>(
         { channels, log, presence: store, ready, maxPayloadBytes, maxHistoryPage },
         pattern,

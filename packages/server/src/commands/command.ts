@@ -2,7 +2,7 @@ import type { ErrorReply } from '@tidings/protocol'
 import type { Access } from '../access/access.js'
 import type { Channel, Channels } from '../channels.js'
 import type { Action } from '../options.js'
-import { Admission, type Outcome } from '../session/command-queue.js'
+import { Admission, type Answer, type Outcome } from '../session/command-queue.js'
 import { errorReply } from '../session/errors.js'
 import type { Identity, Session } from '../session/session.js'
 
@@ -36,6 +36,10 @@ export class Gate {
     )
   }
 }
+
+/** For a large answer: the session's next command waits for it, so that only one of them is held for a slow peer. */
+export const oneAtATime = (answer: Promise<Answer>): Admission =>
+  new Admission(answer.then((settled) => () => settled))
 
 const refuse = (id: number, { code, message }: Pick<ErrorReply, 'code' | 'message'>): ErrorReply =>
   errorReply(id, code, message)

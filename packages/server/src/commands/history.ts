@@ -3,7 +3,7 @@ import type { Log, ReadRequest } from '../backend/backend.js'
 import type { Channel } from '../channels.js'
 import { toPublication } from '../fanout/encode.js'
 import { errorReply } from '../session/errors.js'
-import type { CommandHandler, Gate } from './command.js'
+import { type CommandHandler, type Gate, oneAtATime } from './command.js'
 
 const DEFAULT_LIMIT = 100
 const PAGE_BYTES = 262_144
@@ -45,5 +45,7 @@ export const historyCommand =
     gate.pass(identity, 'history', command, (channel) => {
       if (channel.log.history === null)
         return errorReply(command.id, 'history-disabled', 'the channel keeps no history')
-      return readHistory(log, channel, command, maxHistoryPage).then((page) => ({ ...page, id: command.id }))
+      return oneAtATime(
+        readHistory(log, channel, command, maxHistoryPage).then((page) => ({ ...page, id: command.id })),
+      )
     })

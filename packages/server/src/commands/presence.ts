@@ -3,7 +3,7 @@ import type { PresenceStore } from '../backend/backend.js'
 import type { Channel } from '../channels.js'
 import { errorReply } from '../session/errors.js'
 import type { Identity, Session } from '../session/session.js'
-import type { CommandHandler, Gate } from './command.js'
+import { type CommandHandler, type Gate, oneAtATime } from './command.js'
 import type { PresenceEntries } from '../session/presence-entries.js'
 
 export interface PresenceParts {
@@ -22,7 +22,7 @@ export const presenceCommand =
       if (!channel.presence) {
         return errorReply(command.id, 'presence-disabled', 'the rules of this channel have no presence')
       }
-      if (command.action === 'get') return members(parts.store, channel, command.id)
+      if (command.action === 'get') return oneAtATime(members(parts.store, channel, command.id))
       if (command.action === 'leave') return leave(parts, session, channel, command.id)
       return put(parts, session, identity, channel, command)
     })

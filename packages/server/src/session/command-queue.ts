@@ -54,6 +54,7 @@ export class CommandQueue {
   #running = false
   #paused = false
   #awaitsDrain = false
+  #ended = false
 
   constructor(session: Session, dispatch: Dispatch, maxInFlight: number) {
     this.#session = session
@@ -62,12 +63,19 @@ export class CommandQueue {
   }
 
   push(received: Received): void {
+    if (this.#ended) return
     this.#waiting.push(received)
     this.#run()
   }
 
-  /** Forgets what was not started. */
+  /** Forgets what was not started, and what was not admitted yet. What the peer still sends is read again. */
   end(): void {
+    this.#ended = true
+    this.#forgetStarted()
+    this.#regulateReading()
+  }
+
+  #forgetStarted(): void {
     this.#waiting = []
     this.#next = 0
   }
@@ -79,7 +87,7 @@ export class CommandQueue {
       const received = this.#waiting[this.#next++]
       if (received !== undefined) this.#start(received)
     }
-    if (this.#next >= this.#waiting.length) this.end()
+    if (this.#next >= this.#waiting.length) this.#forgetStarted()
     this.#running = false
     this.#regulateReading()
   }
@@ -116,7 +124,12 @@ export class CommandQueue {
       this.#admitting = true
       const admitted = (proceed: () => Outcome): void => {
         this.#admitting = false
-        this.#settle(command, proceed())
+        if (this.#ended) return // Nobody would release what it takes.
+        try {
+          this.#settle(command, proceed())
+        } catch (error) {
+          fail(error)
+        }
         this.#run()
       }
       const refused = (error: unknown): void => {

@@ -52,6 +52,10 @@ export class MemoryLog implements Log {
     return this.#logs.size
   }
 
+  has(name: string): boolean {
+    return this.#logs.has(name)
+  }
+
   open(): void {
     this.#timer ??= setInterval(() => this.sweep(), SWEEP_INTERVAL_MS).unref()
   }

@@ -1,4 +1,5 @@
 import type { State } from '../backend.js'
+import { sortedEntries } from '../sorted-entries.js'
 
 /** Facts that last as long as the process. */
 export class MemoryState implements State {
@@ -19,10 +20,6 @@ export class MemoryState implements State {
   }
 
   list(prefix: string): Promise<readonly { readonly key: string; readonly value: Uint8Array }[]> {
-    const found = [...this.#values]
-      .filter(([key]) => key.startsWith(prefix))
-      .map(([key, value]) => ({ key, value }))
-      .sort((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)))
-    return Promise.resolve(found)
+    return Promise.resolve(sortedEntries(this.#values, prefix))
   }
 }

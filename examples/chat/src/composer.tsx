@@ -1,0 +1,95 @@
+import type { RefObject } from 'preact'
+import { useEffect, useLayoutEffect, useState } from 'preact/hooks'
+import { SendIcon } from './icons.js'
+import { MAX_TEXT_LENGTH } from './limits.js'
+import type { RoomSession } from './room-session.js'
+import { typingWords } from './typists.js'
+
+/** Left characters are counted from here on. */
+const NEAR_LIMIT = 200
+
+interface ComposerProps {
+  readonly session: RoomSession
+  readonly field: RefObject<HTMLTextAreaElement>
+}
+
+const lengthWords = (left: number): string =>
+  left >= 0 ? `${left} characters left` : `${-left} characters too many`
+
+/** Enter of an input method chooses a word; it sends nothing. Safari tells it by the key code only. */
+const isComposing = (event: KeyboardEvent): boolean => event.isComposing || event.keyCode === 229
+
+export function Composer({ session, field }: ComposerProps) {
+  const [text, setText] = useState('')
+  const { typing, connection, room } = session
+  const left = MAX_TEXT_LENGTH - text.trim().length
+  const isAway = connection.kind !== 'connected' && connection.kind !== 'connecting'
+  const isSendable = text.trim() !== '' && left >= 0
+
+  useEffect(() => {
+    // On a touch screen the keyboard would cover the room before anybody asked for it.
+    if (matchMedia('(pointer: fine)').matches) field.current?.focus()
+  }, [field])
+  useLayoutEffect(() => {
+    const element = field.current
+    if (element === null) return
+    element.style.height = 'auto'
+    element.style.height = `${element.scrollHeight}px`
+  }, [field, text])
+
+  const send = (): void => {
+    if (!isSendable) return
+    session.send(text.trim())
+    setText('')
+    field.current?.focus()
+  }
+
+  return (
+    <form
+      class="composer"
+      onSubmit={(event) => {
+        event.preventDefault()
+        send()
+      }}
+    >
+      <p class="typing">{typingWords(typing.names)}</p>
+      <div class="field">
+        <label for="line" class="visually-hidden">
+          Write to {room}
+        </label>
+        <textarea
+          ref={field}
+          id="line"
+          rows={1}
+          placeholder={`Write to #${room}`}
+          enterkeyhint="send"
+          aria-describedby="line-hint line-left"
+          aria-invalid={left < 0}
+          value={text}
+          onInput={(event) => {
+            setText(event.currentTarget.value)
+            typing.typed(event.currentTarget.value.trim() === '')
+          }}
+          onKeyDown={(event) => {
+            if (event.key !== 'Enter' || event.shiftKey || isComposing(event)) return
+            event.preventDefault()
+            send()
+          }}
+        />
+        <button type="submit" class="primary send" disabled={!isSendable} aria-label="Send">
+          <SendIcon />
+        </button>
+      </div>
+      <div class="below">
+        <span id="line-hint" class={isAway ? undefined : 'keys'}>
+          {isAway
+            ? 'What you send now is delivered when the connection is back'
+            : 'Enter sends, Shift+Enter begins a new line'}
+        </span>
+        <span id="line-left" class={left < 0 ? 'left too-many' : 'left'} role="status">
+          {left <= NEAR_LIMIT && lengthWords(left)}
+        </span>
+      </div>
+    </form>
+  )
+}

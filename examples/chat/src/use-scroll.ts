@@ -1,0 +1,90 @@
+import type { RefObject } from 'preact'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
+import type { RoomSession } from './room-session.js'
+
+/** So close to the end counts as at the end. */
+const END_PX = 32
+
+interface Scroll {
+  readonly scroller: RefObject<HTMLElement>
+  readonly isAtEnd: boolean
+  readonly widthPx: number
+  toEnd(): void
+}
+
+interface Anchor {
+  readonly element: Element
+  readonly topPx: number
+}
+
+/** The first row in view, whatever is drawn above it. */
+const anchorIn = (scroller: Element): Anchor | undefined => {
+  const { top, bottom } = scroller.getBoundingClientRect()
+  const isBelowTop = (element: Element): boolean => element.getBoundingClientRect().bottom > top
+  for (const chunk of scroller.querySelectorAll('.chunk, .locals')) {
+    if (!isBelowTop(chunk)) continue
+    const element = [...chunk.children].find(isBelowTop)
+    if (element === undefined) continue
+    const { top: topPx } = element.getBoundingClientRect()
+    return topPx > bottom ? undefined : { element, topPx }
+  }
+  return undefined
+}
+
+/**
+ * Keeps the view where the reader left it: at the end while they are there, and otherwise on the same line, whatever is
+ * put above or taken away. Browsers do it in part, and not all of them; theirs is switched off in the style sheet.
+ */
+export const useScroll = (session: RoomSession): Scroll => {
+  const scroller = useRef<HTMLElement>(null)
+  const atEnd = useRef(true)
+  const [isAtEnd, setIsAtEnd] = useState(true)
+  const [widthPx, setWidthPx] = useState(0)
+  const sentCount = useRef(session.sentCount)
+
+  // One's own new line is always shown.
+  if (session.sentCount !== sentCount.current) atEnd.current = true
+  sentCount.current = session.sentCount
+  const anchor = atEnd.current || scroller.current === null ? undefined : anchorIn(scroller.current)
+
+  const keep = (): void => {
+    const element = scroller.current
+    if (element === null) return
+    if (atEnd.current) element.scrollTop = element.scrollHeight
+    else if (anchor?.element.isConnected === true) {
+      const movedPx = anchor.element.getBoundingClientRect().top - anchor.topPx
+      if (Math.abs(movedPx) >= 0.5) element.scrollTop += movedPx
+    }
+  }
+  useLayoutEffect(keep)
+
+  useEffect(() => {
+    const element = scroller.current
+    if (element === null) return undefined
+    const scrolled = (): void => {
+      atEnd.current = element.scrollHeight - element.scrollTop - element.clientHeight <= END_PX
+      setIsAtEnd(atEnd.current)
+      session.look({ isAtEnd: atEnd.current })
+    }
+    const resized = new ResizeObserver(() => {
+      setWidthPx(element.clientWidth)
+      if (atEnd.current) element.scrollTop = element.scrollHeight
+    })
+    element.addEventListener('scroll', scrolled, { passive: true })
+    resized.observe(element)
+    return () => {
+      element.removeEventListener('scroll', scrolled)
+      resized.disconnect()
+    }
+  }, [session])
+
+  return {
+    scroller,
+    isAtEnd,
+    widthPx,
+    toEnd: () => {
+      atEnd.current = true
+      keep()
+    },
+  }
+}

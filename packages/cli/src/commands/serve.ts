@@ -1,0 +1,94 @@
+import type { Server } from 'node:http'
+import { type BackendError, createTidings, OptionsError, type Tidings } from '@tidings/server'
+import { type Command, Option } from 'commander'
+import { CommandError, EXIT, usageError } from '../exit.js'
+import { serveHelp } from '../help.js'
+import { onInterrupt } from '../interrupt.js'
+import { notice } from '../output.js'
+import { loadConfig } from '../serve/config-file.js'
+import { greeting } from '../serve/greeting.js'
+import { closeHttpServer, createHttpServer, listen } from '../serve/http.js'
+import { makeBackend, whenReady } from '../serve/open-backend.js'
+import { openPages } from '../serve/pages.js'
+import { parseEnvironment, parseFlags, type SettingFlags } from '../serve/setting-values.js'
+import { resolveSettings, type Settings } from '../serve/settings.js'
+import { packageVersion } from '../version.js'
+
+const DRAIN_MS = 3000
+
+export const addServe = (program: Command): void => {
+  program
+    .command('serve')
+    .summary('run a server')
+    .description(
+      'Runs a server until it is interrupted. Each setting is taken from its flag, else from its variable (TIDINGS_HOST, ' +
+        'TIDINGS_PORT, TIDINGS_DATA, TIDINGS_MEMORY, TIDINGS_CONFIG, TIDINGS_DEV, TIDINGS_ECHO, TIDINGS_MAX_FRAME_BYTES, ' +
+        'TIDINGS_MAX_FRAGMENTS), else from the configuration file, else the default.',
+    )
+    .option('--host <address>', 'where to listen (default: 127.0.0.1)')
+    .option('--port <number>', 'the port; 0 takes a free one (default: 8080)')
+    .option('--data <folder>', 'keep publications in this folder (default: ./tidings-data)')
+    .addOption(new Option('--memory', 'keep publications in memory only').conflicts('data'))
+    .option('--config <file>', 'the configuration (default: tidings.config.ts, .js, .mjs or .json, if it is here)')
+    .option('--dev', 'for trying out: everybody on this machine may do everything')
+    .option('--echo <path>', 'serve WebSockets on this path that get every frame back')
+    .option('--max-frame-bytes <n>', 'the largest frame a client may send (default: 131072)')
+    .option('--max-fragments <n>', 'the most fragments a frame may come in (default: 16384)')
+    .addHelpText('after', serveHelp('tidings serve --dev', 'tidings serve --host 0.0.0.0 --config tidings.config.ts'))
+    .action(serve)
+}
+
+/** Ends by throwing: a server ends for a reason. */
+const serve = async (flags: SettingFlags): Promise<void> => {
+  // Whoever read the greeting may go; the server stays.
+  process.stdout.on('error', () => undefined)
+  const settings = await loadSettings(flags)
+  const servePages = await openPages(settings.pages)
+  const tidings = await makeNode(settings)
+  await whenReady(tidings, settings.store)
+  const server = createHttpServer({ tidings, servePages, dev: settings.dev, echo: settings.echo })
+  tidings.attach(server)
+  if (settings.echo !== undefined) tidings.attachEcho(server, { path: settings.echo })
+  const end = untilEnd(tidings.failed)
+  try {
+    const port = await listen(server, settings.host, settings.port)
+    process.stdout.write(greeting(settings, port, packageVersion()))
+  } catch (error) {
+    await tidings.close()
+    throw error
+  }
+  const failure = await end
+  if (failure !== undefined) throw new CommandError(EXIT.backendFailed, failure.message)
+  await sayGoodbye(tidings, server)
+}
+
+const loadSettings = async (flags: SettingFlags): Promise<Settings> => {
+  const fromFlags = parseFlags(flags)
+  const fromEnvironment = parseEnvironment(process.env)
+  const workingDir = process.cwd()
+  const file = await loadConfig(fromFlags.config ?? fromEnvironment.config, workingDir)
+  return resolveSettings(fromFlags, fromEnvironment, file, workingDir)
+}
+
+const makeNode = async ({ store, node, configName }: Settings): Promise<Tidings> => {
+  const backend = await makeBackend(store)
+  try {
+    return createTidings({ ...node, backend })
+  } catch (error) {
+    if (!(error instanceof OptionsError)) throw error
+    throw usageError(`${configName === undefined ? '' : `${configName}: `}${error.message}.`)
+  }
+}
+
+/** Resolves at the first signal, or with the error when the backend failed. */
+const untilEnd = (failed: Promise<BackendError>): Promise<BackendError | undefined> =>
+  new Promise((resolve) => {
+    onInterrupt(() => resolve(undefined))
+    void failed.then(resolve)
+  })
+
+const sayGoodbye = async (tidings: Tidings, server: Server): Promise<void> => {
+  notice('Saying goodbye to the clients.')
+  closeHttpServer(server)
+  await tidings.close({ drainMs: DRAIN_MS })
+}

@@ -1,0 +1,50 @@
+import type { ChannelRules, Contract } from '@tidings/contract'
+import type { AccessRules, Authenticate, Heartbeat, Limits } from '@tidings/server'
+
+/** Files that `tidings serve` serves beside its WebSocket. */
+export interface PageConfig {
+  /** What `serve` calls it when it prints its address. */
+  readonly title: string
+  /** Where it is served, such as `/` or `/chat`. */
+  readonly path: string
+  /** The folder with its files, relative to the configuration file. Names that begin with a dot are not served. */
+  readonly dir: string
+}
+
+/** A contract without schemas, as JSON can hold it. */
+export interface PlainContract {
+  readonly channels: Readonly<Record<string, ChannelRules>>
+}
+
+/**
+ * What the default export of `tidings.config.ts` (`.js`, `.mjs`) or the content of `tidings.config.json` is. Flags and
+ * `TIDINGS_…` variables win over it. Relative paths are relative to the file.
+ */
+export interface Config<App extends Contract = Contract> {
+  /** Default 127.0.0.1. */
+  readonly host?: string
+  /** Default 8080; 0 takes a free one. */
+  readonly port?: number
+  /** The folder of the disk backend. Default `tidings-data` in the working directory. */
+  readonly data?: string
+  /** Keep everything in memory, in place of `data`. */
+  readonly memory?: boolean
+  /** Everybody on this machine may do everything. */
+  readonly dev?: boolean
+  /** A path whose WebSockets get every frame back, for conformance suites. */
+  readonly echo?: string
+  readonly contract?: App | PlainContract
+  /** What users may do, by pattern of the contract. In JSON true and false. */
+  readonly allow?: AccessRules<App>
+  readonly authenticate?: Authenticate
+  /** Origins of pages that may connect besides pages of the server's own host. */
+  readonly origins?: readonly string[]
+  readonly limits?: Partial<Limits>
+  readonly heartbeat?: Partial<Heartbeat>
+  /** How long a member stays present when its connection broke without a goodbye. Default 5000. */
+  readonly presenceGraceMs?: number
+  readonly pages?: readonly PageConfig[]
+}
+
+/** Gives its argument back, checked by the compiler: parameters in `allow` follow the contract's patterns. */
+export const defineConfig = <const App extends Contract>(config: Config<App>): Config<App> => config

@@ -1,0 +1,25 @@
+import type { GapItem, PublicationItem, SubscriptionItem } from '@tidings/client'
+
+/** A publication as a line says it: bytes as base64 in `bytes` in place of `data`, like the JSON codec on the wire. */
+export const publicationLine = (item: PublicationItem): object => {
+  const { data, ...rest } = item
+  return data instanceof Uint8Array ? { ...rest, bytes: Buffer.from(data).toString('base64') } : { ...rest, data }
+}
+
+export const itemLine = (item: SubscriptionItem): object => (item.kind === 'gap' ? item : publicationLine(item))
+
+const REASONS: Readonly<Record<GapItem['reason'], string>> = {
+  trimmed: 'the channel keeps fewer',
+  expired: 'they are older than the channel keeps them',
+  purged: 'the channel was purged',
+  'epoch-changed': 'the log is not the one this position belongs to',
+  skipped: 'this reader was too slow',
+  broker: 'the server cannot show that nothing is missing',
+}
+
+/** A gap in words. */
+export const gapSentence = ({ reason, missed }: GapItem): string => {
+  const count =
+    missed === null ? 'Publications may be' : missed === 1 ? '1 publication is' : `${missed} publications are`
+  return `Gap: ${count} missing, because ${REASONS[reason]} (${reason}).`
+}

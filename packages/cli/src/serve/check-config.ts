@@ -1,0 +1,146 @@
+import { resolve } from 'node:path'
+import { type Channels, type Contract, ContractError, defineContract } from '@tidings/contract'
+import { type Authenticate, DEFAULT_HEARTBEAT, DEFAULT_LIMITS, type TidingsOptions } from '@tidings/server'
+import { z } from 'zod'
+import { usageError } from '../exit.js'
+import { pathProblem } from './paths.js'
+import { MAX_PORT } from './setting-values.js'
+import type { Page } from './settings.js'
+
+/** A configuration that was checked: the contract is one, paths of files are absolute. */
+export interface CheckedConfig {
+  readonly host?: string | undefined
+  readonly port?: number | undefined
+  readonly data?: string | undefined
+  readonly memory?: boolean | undefined
+  readonly dev?: boolean | undefined
+  readonly echo?: string | undefined
+  readonly contract?: Contract | undefined
+  readonly allow?: TidingsOptions['allow'] | undefined
+  readonly authenticate?: Authenticate | undefined
+  readonly origins?: readonly string[] | undefined
+  readonly limits?: TidingsOptions['limits'] | undefined
+  readonly heartbeat?: TidingsOptions['heartbeat'] | undefined
+  readonly presenceGraceMs?: number | undefined
+  readonly pages?: readonly Page[] | undefined
+}
+
+const text = z.string('must be a text').min(1, 'must not be empty')
+const trueOrFalse = z.boolean('must be true or false')
+const port = z.int(`must be a whole number from 0 to ${MAX_PORT}`).min(0, 'must not be negative')
+const positive = z.int('must be a positive whole number').min(1, 'must be a positive whole number')
+
+const objectOf = <Shape extends z.ZodRawShape>(shape: Shape) =>
+  z.strictObject(shape, {
+    error: (issue) => (issue.code === 'unrecognized_keys' ? undefined : 'must be an object'),
+  })
+
+/** Each key of the defaults, a positive whole number. */
+const numbersLike = (defaults: object) =>
+  objectOf(Object.fromEntries(Object.keys(defaults).map((key) => [key, positive.optional()])))
+
+const rule = z.custom<boolean>(
+  (value) => typeof value === 'boolean' || typeof value === 'function',
+  'must be true, false or a function',
+)
+
+const pagePath = z.string('must be a text').check((context) => {
+  const path = context.value === '/' ? undefined : pathProblem(context.value.replace(/\/$/, ''))
+  if (path !== undefined) context.issues.push({ code: 'custom', message: path, input: context.value })
+})
+
+const CONFIG = objectOf({
+  host: text.optional(),
+  port: port.max(MAX_PORT, `must be at most ${MAX_PORT}`).optional(),
+  data: text.optional(),
+  memory: trueOrFalse.optional(),
+  dev: trueOrFalse.optional(),
+  echo: text.optional(),
+  contract: z
+    .looseObject({ channels: z.custom<Channels>(isObject, 'must be an object') }, 'must be a contract')
+    .optional(),
+  allow: z
+    .record(
+      z.string(),
+      objectOf({
+        subscribe: rule.optional(),
+        publish: rule.optional(),
+        history: rule.optional(),
+        presence: rule.optional(),
+      }),
+      'must be an object',
+    )
+    .optional(),
+  authenticate: z.custom<Authenticate>((value) => typeof value === 'function', 'must be a function').optional(),
+  origins: z.array(text, 'must be a list of origins such as https://app.example').optional(),
+  limits: numbersLike(DEFAULT_LIMITS).optional(),
+  heartbeat: numbersLike(DEFAULT_HEARTBEAT).optional(),
+  presenceGraceMs: positive.optional(),
+  pages: z.array(objectOf({ title: text, path: pagePath, dir: text }), 'must be a list of pages').optional(),
+})
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Throws a usage error: one sentence with the file's name and the path of the key. */
+export const checkConfig = (value: unknown, name: string, dir: string): CheckedConfig => {
+  const checked = CONFIG.safeParse(value)
+  if (!checked.success) throw usageError(`${name}: ${issueSentence(checked.error.issues[0])}.`)
+  const { contract, data, pages, allow, ...rest } = checked.data
+  return {
+    ...rest,
+    allow: allow as TidingsOptions['allow'],
+    contract: contract === undefined ? undefined : asContract(contract, name),
+    data: data === undefined ? undefined : resolve(dir, data),
+    pages: pages?.map((page) => ({
+      title: page.title,
+      path: page.path.endsWith('/') ? page.path : `${page.path}/`,
+      dir: resolve(dir, page.dir),
+    })),
+  }
+}
+
+const issueSentence = (issue: z.core.$ZodIssue | undefined): string => {
+  if (issue === undefined) return 'is not a configuration'
+  const path = pathText(issue.path)
+  if (issue.code === 'unrecognized_keys') {
+    const key = pathText([...issue.path, issue.keys[0] ?? ''])
+    return `${key} is not a setting; settings here are ${knownKeys(issue.path).join(', ')}`
+  }
+  return path === '' ? `the configuration ${issue.message}` : `${path} ${issue.message}`
+}
+
+const IDENTIFIER = /^[A-Za-z_$][\w$]*$/
+
+/** `pages[0].dir`, `allow['chat:{room}'].publish`. */
+const pathText = (path: readonly PropertyKey[]): string =>
+  path
+    .map((key, index) => {
+      if (typeof key === 'number') return `[${key}]`
+      const name = String(key)
+      if (!IDENTIFIER.test(name)) return `['${name}']`
+      return index === 0 ? name : `.${name}`
+    })
+    .join('')
+
+const knownKeys = ([top]: readonly PropertyKey[]): readonly string[] => {
+  if (top === 'limits') return Object.keys(DEFAULT_LIMITS)
+  if (top === 'heartbeat') return Object.keys(DEFAULT_HEARTBEAT)
+  if (top === 'pages') return ['title', 'path', 'dir']
+  if (top === 'allow') return ['subscribe', 'publish', 'history', 'presence']
+  return Object.keys(CONFIG.shape)
+}
+
+/** What `defineContract` made is taken as it is; the plain form of JSON becomes a contract here. */
+const asContract = (contract: { readonly channels: Channels }, name: string): Contract => {
+  if ('match' in contract && typeof contract.match === 'function') return contract as Contract
+  const extra = Object.keys(contract).find((key) => key !== 'channels')
+  if (extra !== undefined) throw usageError(`${name}: contract.${extra} is not a setting; a contract has channels.`)
+  try {
+    return defineContract(contract.channels)
+  } catch (error) {
+    if (error instanceof ContractError) throw usageError(`${name}: contract: ${error.message}.`)
+    throw error
+  }
+}

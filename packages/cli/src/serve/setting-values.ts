@@ -1,0 +1,84 @@
+import { usageError } from '../exit.js'
+
+/** The settings that flags and the environment may have; undefined: not given there. */
+export interface SettingValues {
+  readonly host?: string | undefined
+  readonly port?: number | undefined
+  readonly data?: string | undefined
+  readonly memory?: boolean | undefined
+  readonly config?: string | undefined
+  readonly dev?: boolean | undefined
+  readonly echo?: string | undefined
+  readonly maxFrameBytes?: number | undefined
+  readonly maxFragments?: number | undefined
+}
+
+type Key = keyof SettingValues
+
+/** What commander gives: texts, and true for flags without a value. */
+export type SettingFlags = Readonly<Partial<Record<Key, string | true>>>
+
+export const MAX_PORT = 65_535
+/** Above it Node could not put a frame into one buffer. */
+const MAX_FRAME_BYTES = 1024 * 1024 * 1024
+const MAX_FRAGMENTS = 2 ** 31 - 1
+
+const text = (name: string, value: string | true): string => {
+  if (typeof value === 'string' && value !== '') return value
+  throw usageError(`${name} must not be empty.`)
+}
+
+const whole =
+  (min: number, max: number) =>
+  (name: string, value: string | true): number => {
+    const number = Number(value)
+    if (typeof value === 'string' && /^\d+$/.test(value) && number >= min && number <= max) return number
+    throw usageError(`${name} must be a whole number from ${min} to ${max}, and not '${value}'.`)
+  }
+
+const yesOrNo = (name: string, value: string | true): boolean => {
+  if (value === true || value === '1' || value === 'true') return true
+  if (value === '0' || value === 'false') return false
+  throw usageError(`${name} must be 1, true, 0 or false, and not '${value}'.`)
+}
+
+type Parse<K extends Key> = (name: string, value: string | true) => NonNullable<SettingValues[K]>
+
+const PARSERS: { readonly [K in Key]-?: Parse<K> } = {
+  host: text,
+  port: whole(0, MAX_PORT),
+  data: text,
+  memory: yesOrNo,
+  config: text,
+  dev: yesOrNo,
+  echo: text,
+  maxFrameBytes: whole(1, MAX_FRAME_BYTES),
+  maxFragments: whole(1, MAX_FRAGMENTS),
+}
+
+const KEYS = Object.keys(PARSERS) as readonly Key[]
+
+const words = (key: Key): string[] => key.split(/(?=[A-Z])/).map((word) => word.toLowerCase())
+
+const parse = (name: (key: Key) => string, given: (key: Key) => string | true | undefined): SettingValues =>
+  Object.fromEntries(
+    KEYS.map((key) => {
+      const value = given(key)
+      return [key, value === undefined ? undefined : PARSERS[key](name(key), value)]
+    }),
+  )
+
+export const flagName = (key: Key): string => `--${words(key).join('-')}`
+
+/** `maxFrameBytes` is TIDINGS_MAX_FRAME_BYTES. */
+export const variableName = (key: Key): string => `TIDINGS_${words(key).join('_').toUpperCase()}`
+
+/** Throws a usage error that names the flag. */
+export const parseFlags = (flags: SettingFlags): SettingValues => parse(flagName, (key) => flags[key])
+
+/** Throws a usage error that names the variable. An empty one is as good as none. */
+export const parseEnvironment = (environment: Readonly<Record<string, string | undefined>>): SettingValues =>
+  parse(variableName, (key) => {
+    const value = environment[variableName(key)]
+    return value === '' ? undefined : value
+  })

@@ -1,0 +1,129 @@
+import { resolve } from 'node:path'
+import type { Limits, TidingsOptions } from '@tidings/server'
+import { usageError } from '../exit.js'
+import type { LoadedConfig } from './config-file.js'
+import { pathProblem } from './paths.js'
+import type { SettingValues } from './setting-values.js'
+
+export type Store = { readonly kind: 'memory' } | { readonly kind: 'disk'; readonly dir: string }
+
+export interface Page {
+  readonly title: string
+  /** Begins and ends with a slash. */
+  readonly path: string
+  /** Absolute. */
+  readonly dir: string
+}
+
+/** Everything `tidings serve` runs with. */
+export interface Settings {
+  readonly host: string
+  readonly port: number
+  readonly store: Store
+  readonly echo: string | undefined
+  readonly pages: readonly Page[]
+  readonly dev: boolean
+  /** What goes to `createTidings` as it is. */
+  readonly node: Omit<TidingsOptions, 'backend'>
+  /** The configuration file's name for sentences about it, if there is one. */
+  readonly configName: string | undefined
+}
+
+export const DEFAULT_HOST = '127.0.0.1'
+export const DEFAULT_PORT = 8080
+export const DEFAULT_DATA = 'tidings-data'
+const LOOPBACK_HOSTS = ['127.0.0.1', '::1', 'localhost']
+
+/**
+ * One value for each setting: the flag's, the environment's, the file's, the default, in that order. Throws CommandError
+ * for settings that do not go together.
+ */
+export const resolveSettings = (
+  flags: SettingValues,
+  environment: SettingValues,
+  file: LoadedConfig | undefined,
+  workingDir: string,
+): Settings => {
+  const config = file?.config ?? {}
+  const first = <Key extends 'host' | 'port' | 'dev' | 'echo'>(key: Key): SettingValues[Key] =>
+    flags[key] ?? environment[key] ?? config[key]
+  const host = first('host') ?? DEFAULT_HOST
+  const dev = first('dev') ?? false
+  const echo = first('echo')
+  const { contract, allow, authenticate, origins, heartbeat, presenceGraceMs } = config
+  const limits = {
+    ...config.limits,
+    ...definedLimits(environment),
+    ...definedLimits(flags),
+  }
+  const settings: Settings = {
+    host,
+    port: first('port') ?? DEFAULT_PORT,
+    store: resolveStore([flags, environment, config], workingDir),
+    echo,
+    pages: config.pages ?? [],
+    dev,
+    node: {
+      dev,
+      limits,
+      ...(contract !== undefined && { contract }),
+      ...(allow !== undefined && { allow }),
+      ...(authenticate !== undefined && { authenticate }),
+      ...(origins !== undefined && { origins }),
+      ...(heartbeat !== undefined && { heartbeat }),
+      ...(presenceGraceMs !== undefined && { presenceGraceMs }),
+    },
+    configName: file?.name,
+  }
+  checkPaths(settings)
+  checkWhoMayReachIt(settings)
+  return settings
+}
+
+const definedLimits = ({ maxFrameBytes, maxFragments }: SettingValues): Partial<Limits> => ({
+  ...(maxFrameBytes !== undefined && { maxFrameBytes }),
+  ...(maxFragments !== undefined && { maxFragments }),
+})
+
+/** Whoever says first where publications are kept is heard: `--data` wins over `memory` in the file. */
+const resolveStore = (sources: readonly Pick<SettingValues, 'data' | 'memory'>[], workingDir: string): Store => {
+  let isMemoryOpen = true
+  for (const { data, memory } of sources) {
+    if (memory === true && data !== undefined) {
+      throw usageError('memory and data exclude each other: keep one of them (--memory or --data).')
+    }
+    if (memory === true && isMemoryOpen) return { kind: 'memory' }
+    if (data !== undefined) return { kind: 'disk', dir: resolve(workingDir, data) }
+    if (memory === false) isMemoryOpen = false
+  }
+  return { kind: 'disk', dir: resolve(workingDir, DEFAULT_DATA) }
+}
+
+const checkPaths = ({ echo, pages, configName }: Settings): void => {
+  const problem = echo === undefined ? undefined : pathProblem(echo)
+  if (problem !== undefined) throw usageError(`echo ${problem}.`)
+  const taken = pages.find(({ path }, index) => pages.findIndex((other) => other.path === path) !== index)
+  if (taken !== undefined) throw usageError(`${configName}: pages has two with the path ${taken.path}.`)
+  if (echo !== undefined && pages.some(({ path }) => path === `${echo}/`)) {
+    throw usageError(`echo ${echo} is the path of a page.`)
+  }
+}
+
+const checkWhoMayReachIt = ({ dev, host, node, configName }: Settings): void => {
+  if (dev && !LOOPBACK_HOSTS.includes(host)) {
+    throw usageError(
+      `Under --dev everybody may do everything, so the host must be 127.0.0.1, ::1 or localhost and not '${host}'; ` +
+        'to serve others leave --dev out and configure a contract and authenticate.',
+    )
+  }
+  if (dev) return
+  const missing = [
+    ...(node.contract === undefined ? ['contract'] : []),
+    ...(node.authenticate === undefined ? ['authenticate'] : []),
+  ]
+  if (missing.length === 0) return
+  const place = configName ?? 'tidings.config.ts'
+  throw usageError(
+    `A server for others needs ${missing.join(' and ')} in ${place}; to try Tidings on this machine alone add --dev.`,
+  )
+}

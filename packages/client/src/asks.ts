@@ -1,0 +1,64 @@
+import type { Reply } from '@tidings/protocol'
+import type { Commands, NewCommand } from './commands.js'
+import { onAbort } from './on-abort.js'
+import { type FailedResult, failed } from './tidings-error.js'
+
+type ReplyOf<Type extends Reply['type']> = Extract<Reply, { readonly type: Type }>
+
+interface Ask {
+  send(): void
+  finish(result: FailedResult): void
+}
+
+/** Commands that may be repeated without harm: each waits for a session, and is asked again in the next one. */
+export class Asks {
+  readonly #commands: Commands
+  readonly #begin: () => FailedResult | undefined
+  readonly #open = new Set<Ask>()
+
+  /** `begin` connects, or says why that is over. */
+  constructor(commands: Commands, begin: () => FailedResult | undefined) {
+    this.#commands = commands
+    this.#begin = begin
+  }
+
+  /** Resolves with the reply of this type or the failure; never rejects. */
+  async ask<Type extends Reply['type']>(
+    type: Type,
+    command: NewCommand,
+    signal?: AbortSignal,
+  ): Promise<ReplyOf<Type> | FailedResult> {
+    const over = this.#begin()
+    if (over) return over
+    return new Promise((resolve) => {
+      let isSent = false
+      const finish = (result: ReplyOf<Type> | FailedResult): void => {
+        this.#open.delete(ask)
+        off()
+        resolve(result)
+      }
+      const send = (): void => {
+        if (isSent || !this.#commands.limits) return
+        isSent = true
+        this.#commands.send(command, (reply) => {
+          // Without a reply it stays open for the next session.
+          isSent = false
+          if (reply?.type === 'error') finish(failed(reply.code, reply.message, reply.retryable))
+          else if (reply?.type === type) finish(reply as ReplyOf<Type>)
+        })
+      }
+      const ask: Ask = { send, finish }
+      const off = onAbort(signal, () => finish(failed('aborted', 'aborted')))
+      this.#open.add(ask)
+      send()
+    })
+  }
+
+  opened(): void {
+    for (const ask of this.#open) ask.send()
+  }
+
+  close(over: FailedResult): void {
+    for (const ask of this.#open) ask.finish(over)
+  }
+}

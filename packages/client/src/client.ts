@@ -1,0 +1,168 @@
+import { type Contract, formatPattern } from '@tidings/contract'
+import type { ConnectedReply, Publication, ServerMessage } from '@tidings/protocol'
+import { Asks } from './asks.js'
+import { type ChannelLink, createChannel } from './channel.js'
+import { Commands } from './commands.js'
+import { Connection } from './connection.js'
+import { Emitter } from './emitter.js'
+import { Presence } from './presence.js'
+import { PublishQueue } from './publish-queue.js'
+import { type Settings, settingsOf } from './settings.js'
+import { ChannelSubscription, type SubscriptionLink } from './subscription.js'
+import { type FailedResult, type Failure, failed, TidingsError } from './tidings-error.js'
+import type {
+  Channel,
+  ChannelPresence,
+  Client,
+  ClientEvents,
+  ClientOptions,
+  ClientState,
+  DisconnectReason,
+  Off,
+  SubscribeOptions,
+  WebSocketConstructor,
+} from './types.js'
+
+const MAX_SUB = 15
+
+const slot = (channel: string, sub = 0): string => `${channel} ${sub}`
+
+class TidingsClient implements ChannelLink, SubscriptionLink {
+  readonly settings: Settings
+  readonly commands: Commands
+  readonly asks: Asks
+  readonly publishes: PublishQueue
+  readonly #options: ClientOptions
+  readonly #connection: Connection
+  readonly #presence: Presence
+  readonly #subscriptions = new Map<string, ChannelSubscription>()
+  readonly #events = new Emitter<ClientEvents>()
+  #over = failed('closed', 'the client was closed')
+  user: string | null | undefined
+
+  constructor(options: ClientOptions) {
+    const settings = settingsOf(options)
+    this.#options = options
+    this.settings = settings
+    this.commands = new Commands(
+      settings.codec,
+      (frame) => this.#connection.transmit(frame),
+      () => this.#connection.fail('reply-timeout'),
+    )
+    this.asks = new Asks(this.commands, () => this.begin())
+    this.publishes = new PublishQueue(this.commands, settings)
+    this.#presence = new Presence(this.asks, settings.backoff)
+    this.#connection = new Connection(settings, {
+      opened: (connected) => this.#opened(connected),
+      message: (message) => this.#message(message as unknown as ServerMessage),
+      silent: () => this.commands.send({ type: 'ping' }, () => undefined),
+      lost: () => {
+        this.commands.lost()
+        for (const subscription of this.#subscriptions.values()) subscription.lost()
+      },
+      ended: (reason) => this.#ended(reason),
+      state: (change) => this.#events.emit('state', change),
+    })
+  }
+
+  get state(): ClientState {
+    return this.#connection.state
+  }
+
+  on<Name extends keyof ClientEvents>(name: Name, listener: (event: ClientEvents[Name]) => void): Off {
+    return this.#events.on(name, listener)
+  }
+
+  connect(): void {
+    const over = this.begin()
+    if (over) throw new TidingsError(over.error.code, over.error.message)
+  }
+
+  close(): void {
+    this.#connection.close()
+  }
+
+  channel(pattern: string, params: Readonly<Record<string, string>> = {}): Channel {
+    const name = formatPattern(pattern, params)
+    const { contract } = this.#options
+    const match = contract?.match(name)
+    if (contract && !match) {
+      throw new TidingsError('unknown-channel', `the contract has no channel '${name}'`)
+    }
+    return createChannel(this, name, match?.definition)
+  }
+
+  // ── as channels and subscriptions see it
+
+  begin(): FailedResult | undefined {
+    if (this.state === 'closed') return this.#over
+    if (this.state !== 'idle') return undefined
+    const WebSocket =
+      this.#options.WebSocket ?? (globalThis as unknown as { WebSocket?: WebSocketConstructor }).WebSocket
+    if (!WebSocket) {
+      throw new TidingsError('no-websocket', "no WebSocket here: pass the option WebSocket, on Node 20 that of 'ws'")
+    }
+    this.#connection.connect(WebSocket)
+    return undefined
+  }
+
+  presence(channel: string): ChannelPresence {
+    return this.#presence.of(channel)
+  }
+
+  subscribe(channel: string, options: SubscribeOptions): ChannelSubscription {
+    if (options.from !== undefined && options.rewind !== undefined) {
+      throw new TidingsError('bad-option', 'from and rewind exclude each other')
+    }
+    let sub = 0
+    while (this.#subscriptions.has(slot(channel, sub))) sub++
+    if (sub > MAX_SUB) throw new TidingsError('too-many-subscriptions', `too many subscriptions to '${channel}'`)
+    this.connect()
+    const key = slot(channel, sub)
+    const release = (): unknown => this.#subscriptions.delete(key)
+    const subscription = new ChannelSubscription(this, { channel, sub: sub || undefined }, options, release)
+    this.#subscriptions.set(key, subscription)
+    subscription.join()
+    return subscription
+  }
+
+  isUnheard(channel: string, { publisher, id }: Publication): boolean {
+    return publisher === this.user && this.publishes.isUnheard(channel, id)
+  }
+
+  // ── as the connection sees it
+
+  #opened({ user, limits, retryWindowMs }: ConnectedReply): void {
+    this.user = user
+    this.commands.limits = limits
+    for (const subscription of this.#subscriptions.values()) subscription.join()
+    // First who is here: what else was asked may be about that.
+    this.#presence.opened()
+    this.asks.opened()
+    this.publishes.retryWindowMs = retryWindowMs
+    this.publishes.schedule()
+  }
+
+  #message(message: ServerMessage): void {
+    if ('id' in message) this.commands.receive(message)
+    else if ('channel' in message) this.#subscriptions.get(slot(message.channel, message.sub))?.push(message)
+  }
+
+  #ended(reason: DisconnectReason | undefined): void {
+    if (reason) this.#over = failed(reason.code as Failure['code'], reason.message)
+    for (const subscription of this.#subscriptions.values()) {
+      if (reason) subscription.end(this.#over.error)
+      else subscription.unsubscribe()
+    }
+    this.asks.close(this.#over)
+    this.publishes.close(this.#over)
+  }
+}
+
+/**
+ * A client of the nodes at `url`. Give the contract's type to get its channels and payloads checked by the compiler:
+ * `createClient<typeof app>({ url })`. Connects at the first use. Throws TidingsError `bad-option`, or TypeError for a
+ * url that is none.
+ */
+export const createClient = <App extends Contract = Contract>(options: ClientOptions<App>): Client<App> =>
+  new TidingsClient(options) as Client<App>

@@ -1,0 +1,259 @@
+import { type ConnectedReply, DISCONNECT_CODES, type ErrorReply, isRecord, mayReconnect } from '@tidings/protocol'
+import { backoffCapMs, backoffMs } from './backoff.js'
+import { CONNECT_ID } from './commands.js'
+import { isOffline, watchNetwork } from './network.js'
+import type { Settings } from './settings.js'
+import { malformed } from './tidings-error.js'
+import type {
+  ClientState,
+  ClientStateChange,
+  DisconnectReason,
+  Off,
+  WebSocketConstructor,
+  WebSocketLike,
+} from './types.js'
+
+/** For the opening handshake and the reply to `connect`; asking for the token has as long again. */
+const CONNECT_TIMEOUT_MS = 15_000
+const PONG_TIMEOUT_MS = 10_000
+/** After the network changed, or the page came back, a dead connection should be noticed soon. */
+const PROBE_TIMEOUT_MS = 3000
+
+/** Told in this order: `opened`, then messages, then `lost`; the state after each. */
+export interface ConnectionEvents {
+  opened(connected: ConnectedReply): void
+  /** May throw: the server sent something malformed. */
+  message(message: Record<string, unknown>): void
+  /** Nothing was heard for a while: send a ping. */
+  silent(): void
+  lost(): void
+  /** For good: after `lost`, before the state `closed`. */
+  ended(reason: DisconnectReason | undefined): void
+  state(change: ClientStateChange): void
+}
+
+const noop = (): void => undefined
+
+/** Keeps one connection up: attempts with backoff over the addresses, the handshake, heartbeats. */
+export class Connection {
+  readonly #settings: Settings
+  readonly #events: ConnectionEvents
+  #state: ClientState = 'idle'
+  #WebSocket: WebSocketConstructor | undefined
+  #socket: WebSocketLike | undefined
+  #tokenRequest: AbortController | undefined
+  /** The retry, the deadline of an attempt or the heartbeat: there is only one at a time. */
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #unwatchNetwork: Off = noop
+  /** In a row. */
+  #failures = 0
+  #wasRefused = false
+  #openedAtMs = 0
+  #heardAtMs = 0
+  #isSilent = false
+  #pingIntervalMs = 0
+
+  constructor(settings: Settings, events: ConnectionEvents) {
+    this.#settings = settings
+    this.#events = events
+  }
+
+  get state(): ClientState {
+    return this.#state
+  }
+
+  /** Only while idle. */
+  connect(WebSocket: WebSocketConstructor): void {
+    this.#WebSocket = WebSocket
+    this.#unwatchNetwork = watchNetwork(() => {
+      if (this.#state === 'waiting') this.#retry()
+      else this.#probe(PROBE_TIMEOUT_MS)
+    })
+    this.#retry()
+  }
+
+  /** Only while connected. */
+  transmit(frame: string | Uint8Array): void {
+    this.#socket?.send(frame as string | Uint8Array<ArrayBuffer>)
+  }
+
+  close(): void {
+    this.#end()
+  }
+
+  /** Ends this session, and tries again unless that is final. */
+  fail(code: string, message = code, isFinal = false): void {
+    if (this.#isClosed()) return
+    const { backoff, clock, token, addresses } = this.#settings
+    const round = (): number => Math.floor(this.#failures / addresses.length)
+    // Only a connection that lasted longer than the wait before it counts as a success.
+    if (this.#state === 'connected' && clock.monotonicMs() - this.#openedAtMs > backoffCapMs(round(), backoff)) {
+      this.#failures = 0
+      this.#wasRefused = false
+    }
+    const isAskedAgain = code === 'unauthorized' && typeof token === 'function' && !this.#wasRefused
+    const reason = { code, message }
+    if (isFinal && !isAskedAgain) {
+      this.#end(reason)
+      return
+    }
+    const retryInMs = isAskedAgain ? 0 : backoffMs(round(), backoff)
+    this.#wasRefused ||= isAskedAgain
+    this.#failures++
+    this.#leave('waiting')
+    if (this.#isClosed()) return
+    this.#arm(retryInMs, () => this.#retry())
+    if (isOffline()) this.#retry()
+    else this.#set({ state: 'waiting', retryInMs, reason })
+  }
+
+  #set(change: ClientStateChange): void {
+    this.#state = change.state
+    this.#events.state(change)
+  }
+
+  #arm(delayMs: number, then: () => void): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(then, delayMs)
+  }
+
+  // ── attempts
+
+  #retry(): void {
+    if (isOffline()) {
+      clearTimeout(this.#timer)
+      this.#set({ state: 'waiting', reason: { code: 'offline', message: 'offline' } })
+    } else {
+      void this.#tryNow()
+    }
+  }
+
+  async #tryNow(): Promise<void> {
+    const { token } = this.#settings
+    const { signal } = (this.#tokenRequest = new AbortController())
+    this.#arm(CONNECT_TIMEOUT_MS, () => this.fail('token-failed', 'no token in time'))
+    this.#set({ state: 'connecting' })
+    try {
+      const text = typeof token === 'function' ? await token({ signal }) : token
+      if (!signal.aborted) this.#open(text)
+    } catch (error) {
+      if (!signal.aborted) this.fail('token-failed', String(error))
+    }
+  }
+
+  #open(token: string | undefined): void {
+    const { addresses, codec, clientId } = this.#settings
+    this.#arm(CONNECT_TIMEOUT_MS, () => this.fail('connect-timeout'))
+    const address = addresses[this.#failures % addresses.length] ?? ''
+    let socket: WebSocketLike | undefined
+    let why = ''
+    try {
+      socket = this.#WebSocket && new this.#WebSocket(address, [codec.subprotocol])
+    } catch (error) {
+      why = String(error)
+    }
+    if (!socket) {
+      this.fail('connection-lost', why)
+      return
+    }
+    this.#socket = socket
+    socket.binaryType = 'arraybuffer'
+    socket.onopen = () => this.transmit(codec.encode({ type: 'connect', id: CONNECT_ID, token, client: clientId }))
+    socket.onmessage = ({ data }: { data: unknown }) => this.#receive(data)
+    socket.onerror = ({ message = '' }: { message?: string }) => {
+      why = message
+    }
+    socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
+      const name = (DISCONNECT_CODES as Readonly<Record<number, string>>)[code] ?? 'connection-lost'
+      this.fail(name, reason || why || `closed with ${code}`, !mayReconnect(code))
+    }
+  }
+
+  #handshake(message: Record<string, unknown>): void {
+    if (message.id !== CONNECT_ID) return
+    if (message.type === 'error') {
+      const { code, message: why, retryable } = message as unknown as ErrorReply
+      this.fail(code, why, !retryable)
+      return
+    }
+    const connected = message as unknown as ConnectedReply
+    const { pingIntervalMs, retryWindowMs, limits } = connected
+    if (!(pingIntervalMs > 0 && retryWindowMs >= 0 && limits.maxFrameBytes > 0)) malformed()
+    this.#openedAtMs = this.#heardAtMs
+    this.#pingIntervalMs = pingIntervalMs
+    this.#state = 'connected'
+    this.#listen()
+    this.#events.opened(connected)
+    if (!this.#isClosed()) this.#set({ state: 'connected' })
+  }
+
+  /** The application's listeners may close the client at any time; the compiler does not expect that of a field. */
+  #isClosed(): boolean {
+    return this.#state === 'closed'
+  }
+
+  // ── a live connection
+
+  #receive(data: unknown): void {
+    const socket = this.#socket
+    this.#heardAtMs = this.#settings.clock.monotonicMs()
+    this.#isSilent = false
+    try {
+      const messages = this.#settings.codec.decode(
+        typeof data === 'string' ? data : new Uint8Array(data as ArrayBuffer),
+      )
+      for (const message of messages ?? [undefined]) {
+        if (this.#socket !== socket) return
+        if (!isRecord(message)) return malformed()
+        if (this.#state === 'connected') this.#events.message(message)
+        else this.#handshake(message)
+      }
+    } catch (error) {
+      if (this.#socket === socket) this.fail('bad-frame', String(error))
+    }
+  }
+
+  /** Waits until nothing was heard for the interval, then asks for an answer. */
+  #listen(): void {
+    const leftMs = this.#pingIntervalMs - this.#settings.clock.monotonicMs() + this.#heardAtMs
+    if (leftMs > 0) this.#arm(leftMs, () => this.#listen())
+    else this.#probe(PONG_TIMEOUT_MS)
+  }
+
+  #probe(deadlineMs: number): void {
+    if (this.#state !== 'connected') return
+    this.#isSilent = true
+    this.#events.silent()
+    this.#arm(deadlineMs, () => {
+      if (this.#isSilent) this.fail('heartbeat-timeout')
+      else this.#listen()
+    })
+  }
+
+  // ── the end of a connection
+
+  /** The session is over in any case; tells so if there was one. */
+  #leave(state: 'waiting' | 'closed'): void {
+    const wasConnected = this.#state === 'connected'
+    const socket = this.#socket
+    this.#state = state
+    this.#socket = undefined
+    clearTimeout(this.#timer)
+    this.#tokenRequest?.abort()
+    if (socket) {
+      // An `error` event must still find a listener: `ws` emits one when it is closed while it connects.
+      socket.onopen = socket.onmessage = socket.onclose = socket.onerror = noop
+      if (state === 'waiting' && socket.terminate) socket.terminate()
+      else socket.close(1000)
+    }
+    if (wasConnected) this.#events.lost()
+  }
+
+  #end(reason?: DisconnectReason): void {
+    if (this.#isClosed()) return
+    this.#unwatchNetwork()
+    this.#leave('closed')
+    this.#events.ended(reason)
+    this.#events.state({ state: 'closed', ...(reason && { reason }) })
+  }
+}

@@ -1,0 +1,11 @@
+import type { ClientClock } from './types.js'
+
+/** Tells the milliseconds since now. */
+export type Stopwatch = () => number
+
+/** By the clock that says more: one stands still in a sleeping machine, the other may be set. */
+export const startStopwatch = (clock: ClientClock): Stopwatch => {
+  const monotonicMs = clock.monotonicMs()
+  const wallMs = clock.wallMs()
+  return () => Math.max(clock.monotonicMs() - monotonicMs, clock.wallMs() - wallMs)
+}

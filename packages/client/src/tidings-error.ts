@@ -1,0 +1,54 @@
+import type { ErrorCode } from '@tidings/protocol'
+
+/** Codes that the SDK itself gives; every other code comes from the server. */
+export type LocalErrorCode =
+  /** The client was closed, or this was asked of a closed one. */
+  | 'closed'
+  /** An AbortSignal ended it before it was sent. */
+  | 'aborted'
+  /** As many publishes as `maxQueuedPublishes` wait already. */
+  | 'queue-full'
+  /** It was sent and may have been stored, and is too old to be retried without the risk of publishing twice. */
+  | 'outcome-unknown'
+  /** An option is wrong. */
+  | 'bad-option'
+  /** This runtime has no WebSocket and none was given. */
+  | 'no-websocket'
+
+/** A failure as a value. `retryable`: the same may succeed later. */
+export interface Failure {
+  readonly code: ErrorCode | LocalErrorCode
+  readonly message: string
+  readonly retryable: boolean
+}
+
+export interface FailedResult {
+  readonly ok: false
+  readonly error: Failure
+}
+
+/**
+ * What the SDK throws: for mistakes in the use of it, and from a subscription's iterator when the subscription ended for
+ * good.
+ */
+export class TidingsError extends Error implements Failure {
+  override readonly name = 'TidingsError'
+  readonly code: ErrorCode | LocalErrorCode
+  readonly retryable: boolean
+
+  constructor(code: ErrorCode | LocalErrorCode, message: string, retryable = false) {
+    super(message)
+    this.code = code
+    this.retryable = retryable
+  }
+}
+
+export const failed = (code: ErrorCode | LocalErrorCode, message: string, retryable = false): FailedResult => ({
+  ok: false,
+  error: { code, message, retryable },
+})
+
+/** For what the server sent and should not have: the connection catches it and starts anew. */
+export const malformed = (): never => {
+  throw new TypeError('malformed')
+}

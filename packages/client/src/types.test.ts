@@ -1,0 +1,61 @@
+import { channel, defineContract } from '@tidings/contract'
+import { expect, expectTypeOf, test } from 'vitest'
+import { WebSocket } from 'ws'
+import * as z from 'zod'
+import { type Client, createClient, type PublicationItem, type SubscriptionItem } from './index.js'
+
+const app = defineContract({
+  'chat:{room}': channel({ data: z.object({ text: z.string(), at: z.number().default(0) }) }),
+  'docs:{path...}': channel({}),
+  news: channel({ data: z.string() }),
+})
+
+test('types channels, parameters and data by the contract', () => {
+  const client = createClient<typeof app>({ url: 'ws://127.0.0.1:1', WebSocket })
+  const chat = client.channel('chat:{room}', { room: 'lobby' })
+  expect(chat.name).toBe('chat:lobby')
+  expect(client.channel('docs:{path...}', { path: 'a:b' }).name).toBe('docs:a:b')
+  expect(client.channel('news').name).toBe('news')
+  expectTypeOf(client.channel<'chat:{room}'>).parameters.toEqualTypeOf<
+    ['chat:{room}', { readonly room: string }]
+  >()
+  expectTypeOf(chat.publish).parameter(0).toEqualTypeOf<{ text: string; at?: number | undefined }>()
+  type Item = NonNullable<Awaited<ReturnType<ReturnType<typeof chat.subscribe>[typeof Symbol.asyncIterator]>['next']>['value']>>
+  expectTypeOf<Extract<Item, PublicationItem>['data']>().toEqualTypeOf<{ text: string; at: number }>()
+  expectTypeOf(client.channel('docs:{path...}', { path: 'a' }).publish).parameter(0).toBeUnknown()
+  expectTypeOf(client.channel('news').publish).parameter(0).toBeString()
+
+  // @ts-expect-error the contract has no such pattern
+  expect(() => client.channel('other:{x}')).toThrow()
+  // @ts-expect-error the parameters are missing
+  expect(() => client.channel('chat:{room}')).toThrow()
+  // @ts-expect-error the parameter has another name
+  expect(() => client.channel('chat:{room}', { name: 'lobby' })).toThrow()
+  client.close()
+})
+
+test('infers the contract from the option', () => {
+  const client = createClient({ url: 'ws://127.0.0.1:1', contract: app })
+  expectTypeOf(client).toEqualTypeOf<Client<typeof app>>()
+  client.close()
+})
+
+test('takes any channel and unknown data without a contract', () => {
+  const client = createClient({ url: 'ws://127.0.0.1:1', WebSocket: globalThis.WebSocket })
+  const name = 'chat:lobby' as string
+  expect([client.channel('chat:lobby').name, client.channel(name).name]).toEqual([name, name])
+  expect(client.channel('chat:{room}', { room: 'lobby' }).name).toBe(name)
+  const lobby = client.channel(name)
+  expectTypeOf(lobby.publish).parameter(0).toBeUnknown()
+  expectTypeOf(lobby.subscribe).returns.toExtend<AsyncIterable<SubscriptionItem>>()
+  client.close()
+})
+
+test('tells a publish’s outcomes apart by ok', async () => {
+  const client = createClient({ url: 'ws://127.0.0.1:1', WebSocket })
+  const sent = client.channel('a').publish(1)
+  client.close()
+  const result = await sent
+  if (result.ok) expectTypeOf(result.position).toBeString()
+  else expect(result.error).toEqual({ code: 'closed', message: expect.any(String) as string, retryable: false })
+})

@@ -1,0 +1,272 @@
+import type { HistoryRules } from '@tidings/contract'
+import type { Position, Rewind } from '@tidings/protocol'
+import { BackendError, type Cursor, type NewPublication, type StoredPublication } from '../backend.js'
+import { Listeners } from '../listeners.js'
+import { type LossReason, Losses } from '../losses.js'
+import { formatPosition, parsePosition } from '../position.js'
+import { publicationBytes } from '../publication-size.js'
+import type { ReadableLog } from '../read-page.js'
+import { type ChannelRecord, decodeChannel, EMPTY_RECORD, encodeChannel } from './channel-record.js'
+import { LogKeys } from './keys.js'
+import type { Lineage } from './lineage.js'
+import { decodeInfo, decodeRecord, encodeRecord, type RecordInfo } from './record.js'
+import { incarnationOf, lastOffsetOf, withSegment } from './segments.js'
+import type { Store, Writes } from './store.js'
+
+type Draft = { -readonly [Field in keyof ChannelRecord]: ChannelRecord[Field] }
+
+const NOTHING: RecordInfo = { time: 0, totalBytes: 0 }
+
+/**
+ * One channel of the disk log. Readers see the durable tail; but the floor of what is being written, because the
+ * publications below it are already being removed.
+ */
+export class DiskChannel implements ReadableLog {
+  readonly name: string
+  readonly listeners = new Listeners<StoredPublication>()
+  /** Monotonic milliseconds of the latest use. */
+  usedAt = 0
+  readonly #store: Store
+  readonly #lineage: Lineage
+  readonly #keys: LogKeys
+  /** As it is on the disk. */
+  #durable: ChannelRecord
+  /** As it is being written, while it is. */
+  #inFlight: ChannelRecord | null = null
+  /** As it will be written next. */
+  #pending: ChannelRecord
+  /** Of the publications after the durable tail. */
+  #fresh: RecordInfo[] = []
+  /** Of the oldest kept publication; undefined: not looked up yet. */
+  #oldestTime: number | undefined
+
+  constructor(name: string, store: Store, lineage: Lineage) {
+    this.name = name
+    this.#store = store
+    this.#lineage = lineage
+    this.#keys = new LogKeys(name)
+    const stored = store.get('channels', this.#keys.prefix)
+    this.#durable = stored === undefined ? EMPTY_RECORD : decodeChannel(stored)
+    this.#pending = this.#durable
+  }
+
+  get tail(): number {
+    return this.#durable.tail
+  }
+
+  get floor(): number {
+    return Math.min(this.#pending.floor, this.#durable.tail)
+  }
+
+  /** Whether the disk has anything of this channel. */
+  get isStored(): boolean {
+    return this.#durable !== EMPTY_RECORD
+  }
+
+  get isAway(): boolean {
+    return this.#pending.away
+  }
+
+  get history(): HistoryRules | null {
+    return this.#pending.history
+  }
+
+  /** Whether publications below the floor still take room in the store. */
+  get isBehind(): boolean {
+    return this.#pending.swept < this.#pending.floor
+  }
+
+  /** Whether nothing but what is on the disk would be lost with this object. */
+  get isSettled(): boolean {
+    return this.#inFlight === null && this.#pending.tail === this.#durable.tail && this.listeners.count === 0
+  }
+
+  cursorAt(offset: number): Cursor {
+    return { position: this.#positionOf(offset, this.#durable), offset }
+  }
+
+  offsetOf(position: Position): number | undefined {
+    const parsed = parsePosition(position)
+    const incarnation = parsed === undefined ? undefined : this.#lineage.numberOf(parsed.log)
+    if (parsed === undefined || incarnation === undefined) return undefined
+    const last = lastOffsetOf(this.#durable.segments, incarnation, this.#durable.tail)
+    return last !== undefined && parsed.offset <= last ? parsed.offset : undefined
+  }
+
+  offsetAtTime(time: number): number {
+    return this.#firstOffset(this.floor + 1, this.tail, (info) => info.time >= time)
+  }
+
+  reasonFor(offset: number): LossReason {
+    return Object.assign(new Losses(), this.#pending.losses).reasonFor(offset)
+  }
+
+  *scan(first: number, step: 1 | -1): Iterable<StoredPublication> {
+    const [from, to] =
+      step === 1 ? [Math.max(first, this.floor + 1), this.tail] : [Math.min(first, this.tail), this.floor + 1]
+    if ((to - from) * step < 0) return
+    const range = { start: this.#keys.key(from), end: this.#keys.key(to), reverse: step === -1 }
+    let expected = from
+    for (const { key, value } of this.#store.scan('log', range)) {
+      if (this.#keys.offsetOf(key) !== expected) break
+      yield this.#decode(expected, value)
+      expected += step
+    }
+    if (expected !== to + step) throw this.#damaged(expected)
+  }
+
+  rewindTo({ count = Infinity, ageMs = Infinity }: Rewind, now: number): number {
+    const byCount = Math.max(this.floor, this.tail - count)
+    const byAge = ageMs === Infinity ? this.floor : this.offsetAtTime(now - ageMs) - 1
+    return Math.max(byCount, byAge)
+  }
+
+  useRules(history: HistoryRules | null): void {
+    if (history !== this.#pending.history) this.#draft().history = history
+  }
+
+  /** Puts a publication behind the others, to be durable with the batch. */
+  append(writes: Writes, publication: NewPublication, now: number): StoredPublication {
+    const draft = this.#draft()
+    const offset = draft.tail + 1
+    draft.segments = withSegment(draft.segments, this.#lineage.current, offset, draft.floor)
+    draft.tail = offset
+    // Stored as a whole number that is not negative, whatever the clock says.
+    draft.lastTime = Math.max(draft.lastTime, Math.floor(now))
+    draft.totalBytes += publicationBytes(publication)
+    draft.away = false
+    const info = { time: draft.lastTime, totalBytes: draft.totalBytes }
+    this.#fresh.push(info)
+    writes.put('log', this.#keys.key(offset), encodeRecord(publication, info))
+    const { payload, publisher, id, key, tags } = publication
+    return {
+      ...{ offset, position: this.#positionOf(offset, draft), time: info.time, payload, publisher, id },
+      ...(key === undefined ? {} : { key }),
+      ...(tags === undefined ? {} : { tags }),
+    }
+  }
+
+  /** Everything up to the tail is gone for readers. */
+  purge(): void {
+    const draft = this.#draft()
+    draft.losses = Object.assign(new Losses(), draft.losses, { purged: draft.tail })
+    if (draft.floor < draft.tail) this.#moveFloor('purged', draft.tail)
+  }
+
+  /**
+   * Purges because the channel is used without disk from now on. One offset is left out, so that a position at the tail
+   * is behind as well: something may be published that is not here.
+   */
+  leave(): void {
+    const draft = this.#draft()
+    draft.tail += 1
+    this.#fresh.push({ time: draft.lastTime, totalBytes: draft.totalBytes })
+    draft.away = true
+    this.purge()
+  }
+
+  /** Moves the floor past what the rules do not keep. */
+  applyRules(now: number): void {
+    const { history, tail } = this.#pending
+    const { maxCount = Infinity, maxBytes = Infinity, maxAgeMs = Infinity } = history ?? { maxCount: 0 }
+    if (tail - this.#pending.floor > maxCount) this.#moveFloor('trimmed', tail - maxCount)
+    const { floor, floorBytes, totalBytes } = this.#pending
+    if (totalBytes - floorBytes > maxBytes) {
+      const isEnough = (info: RecordInfo): boolean => totalBytes - info.totalBytes <= maxBytes
+      this.#moveFloor('trimmed', this.#firstOffset(floor + 1, tail, isEnough))
+    }
+    if (maxAgeMs === Infinity || this.#pending.floor === tail) return
+    this.#oldestTime ??= this.#info(this.#pending.floor + 1).time
+    if (now - this.#oldestTime > maxAgeMs) {
+      const isYoung = (info: RecordInfo): boolean => now - info.time <= maxAgeMs
+      this.#moveFloor('expired', this.#firstOffset(this.#pending.floor + 1, tail, isYoung) - 1)
+    }
+  }
+
+  /** Removes publications below the floor from the store, at most `limit`. Returns how many. */
+  sweep(writes: Writes, limit: number): number {
+    if (!this.isBehind) return 0
+    const draft = this.#draft()
+    const through = Math.min(draft.floor, draft.swept + limit)
+    for (let offset = draft.swept + 1; offset <= through; offset += 1) writes.remove('log', this.#keys.key(offset))
+    const removed = through - draft.swept
+    draft.swept = through
+    return removed
+  }
+
+  /** Writes the channel's record as the last thing of it in a batch. */
+  seal(writes: Writes): void {
+    this.#inFlight = this.#pending
+    writes.put('channels', this.#keys.prefix, encodeChannel(this.#inFlight))
+  }
+
+  /** What was sealed is on the disk. */
+  settle(): void {
+    if (this.#inFlight !== null) this.#durable = this.#inFlight
+    this.#inFlight = null
+    this.#fresh = []
+  }
+
+  /** What was sealed, or was to be, came to nothing. */
+  abandon(): void {
+    this.#pending = this.#durable
+    this.#inFlight = null
+    this.#fresh = []
+    this.#oldestTime = undefined
+  }
+
+  #moveFloor(reason: LossReason, floor: number): void {
+    const floorBytes = this.#info(floor).totalBytes
+    const draft = this.#draft()
+    draft.floor = floor
+    draft.floorBytes = floorBytes
+    draft.losses = Object.assign(new Losses(), draft.losses, { [reason]: floor })
+    this.#oldestTime = undefined
+  }
+
+  /** A copy to change, unless the pending one is already its own. */
+  #draft(): Draft {
+    if (this.#pending === this.#durable || this.#pending === this.#inFlight) this.#pending = { ...this.#pending }
+    return this.#pending
+  }
+
+  /** The first offset in a range that fits a condition which, once true, stays true; `to` + 1 if none does. */
+  #firstOffset(from: number, to: number, fits: (info: RecordInfo) => boolean): number {
+    // The answer is mostly near the beginning: double the step first, then halve.
+    let low = from
+    let step = 1
+    while (low + step <= to && !fits(this.#info(low + step - 1))) {
+      low += step
+      step *= 2
+    }
+    let high = Math.min(low + step, to + 1)
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2)
+      if (fits(this.#info(middle))) high = middle
+      else low = middle + 1
+    }
+    return low
+  }
+
+  #info(offset: number): RecordInfo {
+    if (offset === 0) return NOTHING
+    const fresh = this.#fresh[offset - this.#durable.tail - 1]
+    if (fresh !== undefined) return fresh
+    const stored = this.#store.get('log', this.#keys.key(offset))
+    if (stored === undefined) throw this.#damaged(offset)
+    return decodeInfo(stored)
+  }
+
+  #decode(offset: number, value: Buffer): StoredPublication {
+    return { ...decodeRecord(value), offset, position: this.#positionOf(offset, this.#durable) }
+  }
+
+  #positionOf(offset: number, { segments }: ChannelRecord): Position {
+    const incarnation = incarnationOf(segments, offset, this.#lineage.current)
+    return formatPosition(this.#lineage.nameOf(incarnation), offset)
+  }
+
+  #damaged(offset: number): BackendError {
+    return new BackendError('damaged', `Channel '${this.name}' lacks its publication ${offset}: restore a backup.`)
+  }
+}

@@ -1,0 +1,66 @@
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { RootDatabase } from 'lmdb'
+import { BackendError } from '../backend.js'
+import { damaged } from './directory.js'
+
+const LOCK_FILE = 'owner.mdb'
+const MIN_BYTES = 8192
+const ATTEMPTS = 4
+
+export interface DirectoryLock {
+  release(): Promise<void>
+}
+
+/**
+ * Makes this process the only one that has the directory. The lock is an empty LMDB environment in which the owner holds
+ * a read transaction: LMDB lists its readers, and forgets those of dead processes by the locks that the operating system
+ * took from them. So a `kill -9` leaves nothing behind, a second open in one process is seen like any other, and there
+ * is no moment between looking and taking: each first takes, then looks whether it is alone.
+ * Rejects with BackendError `locked`.
+ */
+export const lockDirectory = async (dir: string): Promise<DirectoryLock> => {
+  const path = join(dir, LOCK_FILE)
+  await checkSize(dir, path)
+  const { open } = await import('lmdb')
+  for (let attempt = 1; ; attempt += 1) {
+    const env = open({ path, noSubdir: true, mapSize: 1024 * 1024, maxReaders: 16, overlappingSync: false })
+    const held = env.useReadTransaction()
+    env.readerCheck()
+    const owners = readers(env)
+    const release = async (): Promise<void> => {
+      held.done()
+      await env.close()
+    }
+    if (owners.length === 1) return { release }
+    await release()
+    // Two that start at once see each other: whoever waits shorter gets it.
+    if (attempt === ATTEMPTS) throw inUse(dir, owners)
+    await sleep(20 + Math.random() * 80)
+  }
+}
+
+/** Process ids, one for each transaction that is held. */
+const readers = (env: RootDatabase): readonly number[] =>
+  env
+    .readerList()
+    .split('\n')
+    .map((line) => /^\s*(\d+)\s/.exec(line)?.[1])
+    .filter((pid) => pid !== undefined)
+    .map(Number)
+
+const inUse = (dir: string, owners: readonly number[]): BackendError => {
+  const other = owners.find((pid) => pid !== process.pid)
+  const who = other === undefined ? 'open in this process already' : `in use by process ${other}`
+  return new BackendError('locked', `The data directory ${dir} is ${who}: stop that one, or name another directory.`)
+}
+
+/** A cut off file would crash the process when it is mapped. */
+const checkSize = async (dir: string, path: string): Promise<void> => {
+  const bytes = await stat(path).then(
+    ({ size }) => size,
+    () => 0,
+  )
+  if (bytes > 0 && bytes < MIN_BYTES) throw damaged(dir, `${LOCK_FILE} is cut off`)
+}

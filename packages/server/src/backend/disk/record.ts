@@ -1,0 +1,81 @@
+import type { Tags } from '@tidings/protocol'
+import type { NewPublication } from '../backend.js'
+
+/**
+ * One publication as a value of the table `log`. Whole numbers are little-endian.
+ *
+ *   0  flags: 1 the payload is bytes, 2 there is a publisher, 4 a key, 8 tags
+ *   1  time, 6 bytes
+ *   7  bytes of this and all earlier publications of the channel (as `history.maxBytes` counts), 6 bytes
+ *  13  lengths of publisher, id, key and tags, 4 bytes each
+ *  29  publisher, id, key, tags (JSON), then the payload to the end; all text is UTF-8
+ */
+const BYTES_PAYLOAD = 1
+const HAS_PUBLISHER = 2
+const HAS_KEY = 4
+const HAS_TAGS = 8
+const HEADER_BYTES = 29
+
+/** What retention needs to know of a publication. */
+export interface RecordInfo {
+  readonly time: number
+  /** Bytes of this and all earlier publications of the channel. */
+  readonly totalBytes: number
+}
+
+/** A publication without its place, which the key says. */
+export type RecordContent = Omit<NewPublication, 'scope'>
+
+export const encodeRecord = (publication: NewPublication, { time, totalBytes }: RecordInfo): Buffer => {
+  const { payload, publisher, id, key, tags } = publication
+  const publisherText = publisher ?? ''
+  const keyText = key ?? ''
+  const tagText = tags === undefined ? '' : JSON.stringify(tags)
+  const texts = [publisherText, id, keyText, tagText]
+  const lengths = texts.map((text) => Buffer.byteLength(text))
+  const payloadLength = typeof payload === 'string' ? Buffer.byteLength(payload) : payload.byteLength
+  const record = Buffer.allocUnsafe(lengths.reduce((sum, length) => sum + length, HEADER_BYTES + payloadLength))
+  record[0] =
+    (typeof payload === 'string' ? 0 : BYTES_PAYLOAD) |
+    (publisher === null ? 0 : HAS_PUBLISHER) |
+    (key === undefined ? 0 : HAS_KEY) |
+    (tags === undefined ? 0 : HAS_TAGS)
+  record.writeUIntLE(time, 1, 6)
+  record.writeUIntLE(totalBytes, 7, 6)
+  let at = HEADER_BYTES
+  for (const [index, text] of texts.entries()) {
+    const length = lengths[index] ?? 0
+    record.writeUInt32LE(length, 13 + index * 4)
+    if (length > 0) record.write(text, at, length, 'utf8')
+    at += length
+  }
+  if (typeof payload === 'string') record.write(payload, at, payloadLength, 'utf8')
+  else record.set(payload, at)
+  return record
+}
+
+export const decodeInfo = (record: Buffer): RecordInfo => ({
+  time: record.readUIntLE(1, 6),
+  totalBytes: record.readUIntLE(7, 6),
+})
+
+/** Throws RangeError if the record is cut short. */
+export const decodeRecord = (record: Buffer): RecordContent & Pick<RecordInfo, 'time'> => {
+  const flags = record.readUInt8(0)
+  const ends = [HEADER_BYTES]
+  for (let field = 0; field < 4; field += 1) {
+    const end = (ends[field] ?? 0) + record.readUInt32LE(13 + field * 4)
+    if (end > record.length) throw new RangeError('a stored publication is cut short')
+    ends.push(end)
+  }
+  const text = (field: number): string => record.toString('utf8', ends[field], ends[field + 1])
+  const payload = record.subarray(ends[4])
+  return {
+    time: decodeInfo(record).time,
+    payload: (flags & BYTES_PAYLOAD) === 0 ? payload.toString('utf8') : new Uint8Array(payload),
+    publisher: (flags & HAS_PUBLISHER) === 0 ? null : text(0),
+    id: text(1),
+    ...((flags & HAS_KEY) === 0 ? {} : { key: text(2) }),
+    ...((flags & HAS_TAGS) === 0 ? {} : { tags: JSON.parse(text(3)) as Tags }),
+  }
+}

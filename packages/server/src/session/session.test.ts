@@ -1,0 +1,294 @@
+import { msgpackCodec } from '@tidings/protocol/msgpack'
+import { RawClient } from '@tidings/testing'
+import { expect, test } from 'vitest'
+import { afterTest, allow, connect, latch, LoggedLines, nodeSide, start, until } from '../node.fixture.js'
+
+test('refuses every command before connect has succeeded, and lives', async () => {
+  const client = await connect(await start(), { token: false })
+  client.send([
+    { type: 'subscribe', id: 1, channel: 'any:a' },
+    { type: 'ping', id: 2 },
+    { type: 'unsubscribe', id: 3, channel: 'any:a' },
+  ])
+  await client.find((item) => 'id' in item && item.id === 3)
+  expect(client.received).toMatchObject([1, 2, 3].map((id) => ({ type: 'error', id, code: 'not-connected' })))
+  client.send({ type: 'connect', id: 4 })
+  expect(await client.next('connected')).toMatchObject({ id: 4, user: null })
+})
+
+test('takes connect, subscribe and publish in one frame and delivers the own publication', async () => {
+  for (const codec of [undefined, msgpackCodec]) {
+    const client = await connect(await start(), { token: false, ...(codec === undefined ? {} : { codec }) })
+    client.send([
+      { type: 'connect', id: 1, token: 'ada' },
+      { type: 'subscribe', id: 2, channel: 'any:a' },
+      { type: 'publish', id: 3, channel: 'any:a', data: 'hello' },
+    ])
+    await client.countOf('any:a', 1)
+    expect(client.dataOf('any:a')).toEqual(['hello'])
+    expect(await client.next('connected')).toMatchObject({ user: 'ada' })
+  }
+})
+
+test('answers a second connect with already-connected', async () => {
+  const client = await connect(await start(), { token: 'ada' })
+  expect(await client.request({ type: 'connect', token: 'bob' })).toMatchObject({ code: 'already-connected' })
+  const again = await connect(await start(), { token: false })
+  again.send([
+    { type: 'connect', id: 1, token: 'ada' },
+    { type: 'connect', id: 2, token: 'bob' },
+  ])
+  expect(await again.next('error')).toMatchObject({ id: 2, code: 'already-connected' })
+  expect(await again.next('connected')).toMatchObject({ user: 'ada' })
+})
+
+test('refuses whom authenticate refuses with a reply, then closes with 4501', async () => {
+  const logger = new LoggedLines()
+  const node = await start({ logger })
+  const client = await connect(node, { token: false })
+  client.send([
+    { type: 'connect', id: 1, token: 'bad' },
+    { type: 'publish', id: 2, channel: 'any:a', data: 1 },
+  ])
+  expect(await client.closed).toEqual({ code: 4501, reason: 'unauthorized' })
+  expect(client.received).toMatchObject([{ type: 'error', id: 1, code: 'unauthorized', retryable: false }])
+  expect(JSON.stringify(client.received)).not.toContain('no such user')
+  expect(logger.lines).toMatchObject([{ level: 'info', fields: { error: 'no such user' } }])
+  expect((await node.tidings.channel('any:{name}', { name: 'a' }).history()).publications).toEqual([])
+})
+
+test('refuses a user without a usable id', async () => {
+  const node = await start({ authenticate: () => ({ id: '' }), logger: new LoggedLines() })
+  const client = await connect(node, { token: false })
+  client.send({ type: 'connect', id: 1 })
+  expect(await client.closed).toMatchObject({ code: 4501 })
+})
+
+test('hands authenticate the handshake and the token', async () => {
+  const seen: unknown[] = []
+  const authenticate = (request: unknown) => {
+    seen.push(request)
+    return null
+  }
+  const node = await start({ authenticate })
+  const client = await RawClient.open(`${node.url}?a=1`, { token: 'secret', headers: { cookie: 'session=5' } })
+  await client.close()
+  expect(seen).toMatchObject([
+    { token: 'secret', url: '/ws?a=1', remoteAddress: '127.0.0.1', headers: { cookie: 'session=5' } },
+  ])
+})
+
+test('closes with 4003 when connect does not come', async () => {
+  const client = await connect(await start({ limits: { connectDeadlineMs: 30 } }), { token: false })
+  expect(await client.closed).toEqual({ code: 4003, reason: 'connect-timeout' })
+})
+
+test('closes with 4003 when authenticate takes too long, and forgets the session', async () => {
+  const never = latch<null>()
+  const node = await start({ limits: { connectDeadlineMs: 30 }, authenticate: () => never.opened })
+  const client = await connect(node, { token: false })
+  client.send({ type: 'connect', id: 1 })
+  expect(await client.closed).toMatchObject({ code: 4003 })
+  never.open(null)
+  await until(() => node.tidings.health().sessions === 0)
+})
+
+test('closes every session with 4000 when the node closes', async () => {
+  const node = await start()
+  const clients = [await connect(node), await connect(node, { token: false })]
+  await Promise.all([node.tidings.close(), node.tidings.close()])
+  expect(node.tidings.health()).toMatchObject({ status: 'closing', sessions: 0 })
+  for (const client of clients) expect(await client.closed).toEqual({ code: 4000, reason: 'shutdown' })
+})
+
+test('cuts a peer that does not answer the goodbye', async () => {
+  const node = await start()
+  const client = await connect(node)
+  client.socket.pause()
+  await node.tidings.close({ drainMs: 20 })
+  expect(node.tidings.health().sessions).toBe(0)
+})
+
+test('answers WebSocket pings with their payload', async () => {
+  const client = await connect(await start())
+  const pong = new Promise<Buffer>((resolve) => client.socket.once('pong', resolve))
+  client.socket.ping('are you there')
+  expect((await pong).toString()).toBe('are you there')
+})
+
+test('answers malformed commands in their place', async () => {
+  const client = await connect(await start())
+  const before = client.received.length
+  client.send([
+    { type: 'ping', id: 11 },
+    { type: 'dance', id: 12 },
+    { type: 'subscribe', id: 13 },
+    { type: 'ping', id: 14 },
+  ])
+  await client.find((item) => 'id' in item && item.id === 14)
+  expect(client.received.slice(before)).toMatchObject([
+    { type: 'pong', id: 11 },
+    { type: 'error', id: 12, code: 'unknown-command' },
+    { type: 'error', id: 13, code: 'bad-command' },
+    { type: 'pong', id: 14 },
+  ])
+})
+
+test('keeps the order of commands behind an asynchronous rule', async () => {
+  const allowed = latch<boolean>()
+  const node = await start({ allow: { ...allow, 'private:{id}': { publish: () => allowed.opened, subscribe: true } } })
+  const client = await connect(node)
+  const before = client.received.length
+  client.send([
+    { type: 'publish', id: 11, channel: 'private:a', data: 1 },
+    { type: 'dance', id: 12 },
+    { type: 'ping', id: 13 },
+    { type: 'subscribe', id: 14, channel: 'private:a', rewind: { count: 5 } },
+  ])
+  const other = await connect(node)
+  await other.request({ type: 'ping' })
+  expect(client.received.length).toBe(before)
+  allowed.open(true)
+  await client.countOf('private:a', 1)
+  expect(client.received.slice(before).flatMap((item) => ('id' in item ? [item.id] : [])).sort()).toEqual([11, 12, 13, 14])
+  expect(client.dataOf('private:a')).toEqual([1])
+})
+
+test('starts nothing for a session that ended while its command waited for a rule', async () => {
+  const allowed = latch<boolean>()
+  const rule = () => allowed.opened
+  const rules = { subscribe: rule, publish: rule, presence: rule }
+  const node = await start({ allow: { ...allow, 'chat:{room}': rules } })
+  const commands = [
+    { type: 'subscribe', id: 11, channel: 'chat:a', presence: true },
+    { type: 'presence', id: 11, channel: 'chat:a', action: 'enter' },
+    { type: 'publish', id: 11, channel: 'chat:a', data: { text: 'late' } },
+  ]
+  for (const command of commands) {
+    const client = await connect(node)
+    client.send([command, { type: 'ping', id: 12 }])
+    await client.close()
+  }
+  await until(() => node.tidings.health().sessions === 0)
+  allowed.open(true)
+  const lobby = node.tidings.channel('chat:{room}', { room: 'a' })
+  await lobby.publish({ text: 'later' })
+  expect(await lobby.members()).toEqual([])
+  expect((await lobby.history()).publications.map(({ data }) => data)).toEqual([{ text: 'later' }])
+  expect(node.tidings.health().channels).toBe(0)
+})
+
+test('answers a command whose schema throws after an asynchronous rule', async () => {
+  const logger = new LoggedLines()
+  const node = await start({
+    logger,
+    allow: { ...allow, 'broken:{name}': { publish: () => Promise.resolve(true) } },
+  })
+  const client = await connect(node)
+  expect(await client.request({ type: 'publish', channel: 'broken:a', data: 1 })).toMatchObject({ code: 'internal' })
+  expect(await client.request({ type: 'ping' })).toMatchObject({ type: 'pong' })
+  expect(logger.lines).toMatchObject([{ level: 'error', fields: { error: 'the schema is broken' } }])
+})
+
+test('pauses reading while too many commands are in flight, and answers all in the end', async () => {
+  const allowed = latch<boolean>()
+  const node = await start({
+    limits: { maxCommandsInFlight: 4 },
+    allow: { ...allow, 'private:{id}': { publish: () => allowed.opened } },
+  })
+  const socket = nodeSide(node)
+  const client = await connect(node)
+  const text = 'x'.repeat(1000)
+  const total = 12_000
+  for (let id = 11; id < 11 + total; id++) client.send({ type: 'publish', id, channel: 'private:a', data: text })
+  await until(() => client.socket.bufferedAmount > 0)
+  const other = await connect(node)
+  await other.request({ type: 'ping' })
+  expect((await socket).bytesRead).toBeLessThan((total * 1000) / 2)
+  allowed.open(true)
+  await client.find((item) => 'id' in item && item.id === 10 + total)
+  expect(client.received.filter((item) => item.type === 'published')).toHaveLength(total)
+})
+
+const floods: readonly [string, (id: number) => object][] = [
+  ['history', (id) => ({ type: 'history', id, channel: 'long:a' })],
+  ['presence', (id) => ({ type: 'presence', id, channel: 'chat:a', action: 'get' })],
+  ['ping', (id) => ({ type: 'ping', id })],
+  ['unknown', (id) => ({ type: 'dance', id })],
+]
+
+test.each(floods)('neither reads on nor buffers without bound for a peer that sends %s commands and never reads', async (_name, command) => {
+  const node = await start({ limits: { maxBufferedBytes: 32_768, commandBurst: 1_000_000 } })
+  const lobby = node.tidings.channel('long:{name}', { name: 'a' })
+  for (let index = 0; index < 20; index++) await lobby.publish('x'.repeat(50_000))
+  const present = await connect(node)
+  const data = 'x'.repeat(4000)
+  await present.request({ type: 'presence', channel: 'chat:a', action: 'enter', data })
+  const accepted = nodeSide(node)
+  const client = await connect(node)
+  const socket = await accepted
+  client.socket.pause()
+  const fill = Array.from({ length: 60 }, (_, index) => ({ type: 'history', id: 100_000 + index, channel: 'long:a' }))
+  const commands = 20_000
+  client.send(fill)
+  await until(() => socket.isPaused())
+  let highest = 0
+  for (let id = 11; id < 11 + commands; id += 500) {
+    client.send(Array.from({ length: 500 }, (_, index) => command(id + index)))
+    await present.request({ type: 'ping' })
+    highest = Math.max(highest, socket.writableLength)
+  }
+  expect(highest).toBeGreaterThan(32_768)
+  expect(highest).toBeLessThan(32_768 + 400_000)
+  client.socket.terminate()
+  await client.closed
+  await until(() => node.tidings.health().sessions === 1)
+})
+
+test('limits 10,000 subscribe commands at once, and neither the session nor a bystander suffers', async () => {
+  const node = await start()
+  const bystander = await connect(node)
+  await bystander.request({ type: 'subscribe', channel: 'any:bystander' })
+  const client = await connect(node)
+  const count = 10_000
+  client.send(Array.from({ length: count / 10 }, (_, index) => ({ type: 'ping', id: 100_000 + index })))
+  for (let start = 0; start < count; start += 100) {
+    client.send(Array.from({ length: 100 }, (_, index) => ({ type: 'subscribe', id: 11 + start + index, channel: `any:${start + index}` })))
+  }
+  await client.find((item) => 'id' in item && item.id === 10 + count)
+  const codes = new Map<string, number>()
+  for (const item of client.received) {
+    const kind = item.type === 'error' ? item.code : item.type
+    codes.set(kind, (codes.get(kind) ?? 0) + 1)
+  }
+  expect(codes.get('subscribed')).toBe(1000)
+  expect(codes.get('rate-limited')).toBeGreaterThan(1000)
+  expect(await client.request({ type: 'ping' })).toMatchObject({ type: 'pong' })
+  await bystander.request({ type: 'publish', channel: 'any:bystander', data: 'still here' })
+  await bystander.countOf('any:bystander', 1)
+  await client.close()
+  await until(() => node.tidings.health().channels === 1)
+})
+
+test('rejoins nothing of a session that was cut in the middle of a frame', async () => {
+  const node = await start()
+  const client = await connect(node, { token: false })
+  client.send([{ type: 'connect', id: 1 }, { type: 'subscribe', id: 2, channel: 'any:a' }, 'not an object'])
+  expect(await client.closed).toEqual({ code: 4500, reason: 'bad-frame' })
+  await until(() => node.tidings.health().sessions === 0)
+  expect(node.tidings.health().channels).toBe(0)
+})
+
+test('lets a session go at once that was ended while it was not read from', async () => {
+  const never = latch<boolean>()
+  afterTest(async () => never.open(false))
+  const node = await start({
+    limits: { maxCommandsInFlight: 1 },
+    allow: { ...allow, 'private:{id}': { publish: () => never.opened } },
+  })
+  const client = await connect(node)
+  client.send([1, 2, 3].map((id) => ({ type: 'publish', id: id + 10, channel: 'private:a', data: id })))
+  await (await connect(node)).request({ type: 'ping' })
+  await node.tidings.close({ drainMs: 60_000 })
+  expect(await client.closed).toMatchObject({ code: 4000 })
+})

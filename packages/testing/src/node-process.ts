@@ -1,0 +1,110 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+export interface NodeProcessOptions {
+  /** The program and its arguments, such as `[process.execPath, 'server.js', '--port', '8080']`. */
+  readonly command: readonly [string, ...string[]]
+  /** Answers 200 once the node serves. */
+  readonly healthUrl: string
+  readonly cwd?: string
+  readonly env?: NodeJS.ProcessEnv
+  /** How long a start may take. Default 20000. */
+  readonly startDeadlineMs?: number
+}
+
+export interface Exit {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+const POLL_MS = 25
+
+/** A port that was free a moment ago, for a process that must come back on the same one. */
+export const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
+
+/** A node as a process of its own, which tests may kill at any moment and start again. */
+export class NodeProcess {
+  readonly #options: NodeProcessOptions
+  #child: ChildProcess
+  #exit: Promise<Exit>
+  #output = ''
+
+  private constructor(options: NodeProcessOptions) {
+    this.#options = options
+    ;[this.#child, this.#exit] = this.#spawn()
+  }
+
+  /** Resolves once it is healthy. Rejects with what it printed when it ends, or is not healthy in time. */
+  static async start(options: NodeProcessOptions): Promise<NodeProcess> {
+    const node = new NodeProcess(options)
+    await node.#healthy()
+    return node
+  }
+
+  /** What all its runs wrote to standard output and standard error so far. */
+  get output(): string {
+    return this.#output
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? -1
+  }
+
+  /** Resolves once the process has ended. */
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<Exit> {
+    this.#child.kill(signal)
+    return this.#exit
+  }
+
+  /** Starts it again with the same command; the run before must have ended. Resolves once it is healthy. */
+  async restart(): Promise<void> {
+    await this.#exit
+    ;[this.#child, this.#exit] = this.#spawn()
+    await this.#healthy()
+  }
+
+  #spawn(): [ChildProcess, Promise<Exit>] {
+    const { command, cwd, env } = this.#options
+    const [program, ...args] = command
+    const child = spawn(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const collect = (chunk: Buffer): void => {
+      this.#output += chunk.toString()
+    }
+    child.stdout.on('data', collect)
+    child.stderr.on('data', collect)
+    const exit = new Promise<Exit>((resolve, reject) => {
+      child.once('exit', (code, signal) => resolve({ code, signal }))
+      child.once('error', reject)
+    })
+    return [child, exit]
+  }
+
+  async #healthy(): Promise<void> {
+    const deadline = performance.now() + (this.#options.startDeadlineMs ?? 20_000)
+    while (this.#child.exitCode === null && this.#child.signalCode === null && performance.now() < deadline) {
+      if (await isHealthy(this.#options.healthUrl)) return
+      await sleep(POLL_MS)
+    }
+    this.#child.kill('SIGKILL')
+    throw new Error(`the node did not become healthy; it printed:\n${this.#output}`)
+  }
+}
+
+const isHealthy = async (url: string): Promise<boolean> => {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(2000) })
+    await response.arrayBuffer()
+    return response.ok
+  } catch {
+    return false
+  }
+}
