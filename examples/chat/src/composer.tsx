@@ -11,15 +11,15 @@ const NEAR_LIMIT = 200
 interface ComposerProps {
   readonly session: RoomSession
   readonly field: RefObject<HTMLTextAreaElement>
+  toEnd(): void
 }
 
-const lengthWords = (left: number): string =>
-  left >= 0 ? `${left} characters left` : `${-left} characters too many`
+const lengthWords = (left: number): string => (left >= 0 ? `${left} characters left` : `${-left} characters too many`)
 
 /** Enter of an input method chooses a word; it sends nothing. Safari tells it by the key code only. */
 const isComposing = (event: KeyboardEvent): boolean => event.isComposing || event.keyCode === 229
 
-export function Composer({ session, field }: ComposerProps) {
+export function Composer({ session, field, toEnd }: ComposerProps) {
   const [text, setText] = useState('')
   const { typing, connection, room } = session
   const left = MAX_TEXT_LENGTH - text.trim().length
@@ -71,6 +71,7 @@ export function Composer({ session, field }: ComposerProps) {
             typing.typed(event.currentTarget.value.trim() === '')
           }}
           onKeyDown={(event) => {
+            if (event.key === 'Escape' && !isComposing(event)) toEnd()
             if (event.key !== 'Enter' || event.shiftKey || isComposing(event)) return
             event.preventDefault()
             send()
@@ -82,9 +83,7 @@ export function Composer({ session, field }: ComposerProps) {
       </div>
       <div class="below">
         <span id="line-hint" class={isAway ? undefined : 'keys'}>
-          {isAway
-            ? 'What you send now is delivered when the connection is back'
-            : 'Enter sends, Shift+Enter begins a new line'}
+          {isAway ? 'Delivered when the connection is back' : 'Enter sends, Shift+Enter begins a new line'}
         </span>
         <span id="line-left" class={left < 0 ? 'left too-many' : 'left'} role="status">
           {left <= NEAR_LIMIT && lengthWords(left)}

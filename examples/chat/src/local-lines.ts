@@ -59,7 +59,10 @@ export class LocalLines {
   settle(id: string, result: PublishResult): void {
     const line = this.#lines.get(id)
     if (line === undefined) return
-    this.#lines.set(id, result.ok ? { ...line, status: 'stored', stored: storedOf(result) } : { ...line, ...failure(result.error) })
+    this.#lines.set(
+      id,
+      result.ok ? { ...line, status: 'stored', stored: storedOf(result) } : { ...line, ...failure(result.error) },
+    )
     this.#changed()
   }
 
@@ -88,7 +91,10 @@ const storedOf = ({ offset, position, time }: Extract<PublishResult, { ok: true 
   timeMs: time,
 })
 
-const failure = ({ code, message }: Extract<PublishResult, { ok: false }>['error']): { status: LocalStatus; why: string } =>
+const failure = ({
+  code,
+  message,
+}: Extract<PublishResult, { ok: false }>['error']): { status: LocalStatus; why: string } =>
   code === 'outcome-unknown'
     ? { status: 'unknown', why: 'The connection broke at the wrong moment: nobody can tell whether this line arrived.' }
     : { status: 'rejected', why: rejectionWords(code, message) }

@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'preact/hooks'
+import { type MutableRef, useEffect, useRef } from 'preact/hooks'
 import { ChunkRows } from './chunk-rows.js'
 import { DownIcon } from './icons.js'
 import { OwnLine } from './line.js'
@@ -10,16 +10,19 @@ import { useScroll } from './use-scroll.js'
 
 interface LogProps {
   readonly session: RoomSession
+  /** Is given the function that shows the newest lines. */
+  readonly end: MutableRef<() => void>
   toComposer(): void
 }
 
 const NOTHING = { previous: undefined, timeMs: undefined } as const
 
 /** All lines of the room. Chunks far from the view are not laid out: see `ChunkRows`. */
-export function Log({ session, toComposer }: LogProps) {
+export function Log({ session, end, toComposer }: LogProps) {
   const { timeline, unread, name } = session
   const start = useRef<HTMLDivElement>(null)
   const { scroller, isAtEnd, toEnd, widthPx } = useScroll(session)
+  end.current = toEnd
 
   useEffect(() => {
     const sentinel = start.current

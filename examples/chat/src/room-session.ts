@@ -146,7 +146,12 @@ export class RoomSession {
     this.timeline.setFilling(key, true)
     this.changed()
     const from = this.timeline.positionAfter(key)
-    const page = await this.#channel.history({ direction: 'backward', from, limit: FILL_PAGE, signal: this.#abort.signal })
+    const page = await this.#channel.history({
+      direction: 'backward',
+      from,
+      limit: FILL_PAGE,
+      signal: this.#abort.signal,
+    })
     if (page.ok) this.timeline.fill(key, page.items, page.more)
     else this.timeline.setFilling(key, false)
     this.changed()

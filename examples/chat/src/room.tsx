@@ -34,6 +34,7 @@ export function Room({ session, changeIdentity }: RoomProps) {
   useAttention(session)
   const [isDrawerOpen, setDrawerOpen] = useState(false)
   const composer = useRef<HTMLTextAreaElement>(null)
+  const toEnd = useRef<() => void>(() => undefined)
   const { room, name, people } = session
   const peopleWords = people.length === 1 ? '1 person here' : `${people.length} people here`
 
@@ -53,15 +54,21 @@ export function Room({ session, changeIdentity }: RoomProps) {
           <span aria-hidden="true">{people.length}</span>
           <span class="visually-hidden">{peopleWords}</span>
         </button>
-        <button type="button" class="quiet me" aria-haspopup="dialog" onClick={changeIdentity} title="Change name or room">
+        <button
+          type="button"
+          class="quiet me"
+          aria-haspopup="dialog"
+          onClick={changeIdentity}
+          title="Change name or room"
+        >
           <Picture name={name} />
           <span class="me-name">{name}</span>
           <span class="visually-hidden">: change name or room</span>
         </button>
       </header>
       <main class="room">
-        <Log session={session} toComposer={() => composer.current?.focus()} />
-        <Composer session={session} field={composer} />
+        <Log session={session} end={toEnd} toComposer={() => composer.current?.focus()} />
+        <Composer session={session} field={composer} toEnd={() => toEnd.current()} />
       </main>
       <aside class="people-side" aria-label="People here">
         <h2>{peopleWords}</h2>

@@ -9,7 +9,10 @@ export type Row =
   | { readonly kind: 'local'; readonly key: string; readonly line: LocalLine; readonly opens: boolean }
 
 /** What a row needs to know of the one before it. */
-export type Previous = { readonly author: string; readonly isVerified: boolean; readonly timeMs: number } | 'gap' | undefined
+export type Previous =
+  | { readonly author: string; readonly isVerified: boolean; readonly timeMs: number }
+  | 'gap'
+  | undefined
 
 /** A group ends with a pause this long. */
 const GROUP_PAUSE_MS = 5 * 60_000
@@ -94,7 +97,8 @@ export const dayWords = (timeMs: number, nowMs: number): string => {
 
 /** What a gap says to the reader. */
 export const gapWords = ({ reason, missed, fillable }: GapLine): string => {
-  const lines = missed === null ? 'Some lines are' : missed === 1 ? '1 line is' : `${missed.toLocaleString('en')} lines are`
+  const lines =
+    missed === null ? 'Some lines are' : missed === 1 ? '1 line is' : `${missed.toLocaleString('en')} lines are`
   switch (reason) {
     case 'trimmed':
     case 'expired':

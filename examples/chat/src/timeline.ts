@@ -165,7 +165,7 @@ export class Timeline {
       author: publisher ?? (typeof name === 'string' && name !== '' ? name : 'somebody'),
       isVerified: publisher !== null,
       isMine,
-      text: typeof text === 'string' ? text : (JSON.stringify(data) as string | undefined) ?? '',
+      text: typeof text === 'string' ? text : ((JSON.stringify(data) as string | undefined) ?? ''),
       timeMs: time,
       offset,
       position,
@@ -173,7 +173,10 @@ export class Timeline {
   }
 
   #takeAll(newestFirst: readonly Published[]): Line[] {
-    return newestFirst.map((item) => this.#take(item)).filter((line) => line !== undefined).reverse()
+    return newestFirst
+      .map((item) => this.#take(item))
+      .filter((line) => line !== undefined)
+      .reverse()
   }
 
   /** An own line that was stored, but whose delivery a gap swallowed. */
@@ -207,7 +210,9 @@ export class Timeline {
       chunk.items.some(({ key }) => key === gapKey)
         ? {
             ...chunk,
-            items: chunk.items.flatMap((item) => (item.kind === 'gap' && item.key === gapKey ? replacement(item) : [item])),
+            items: chunk.items.flatMap((item) =>
+              item.kind === 'gap' && item.key === gapKey ? replacement(item) : [item],
+            ),
           }
         : chunk,
     )

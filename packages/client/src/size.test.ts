@@ -5,6 +5,8 @@ import { expect, test } from 'vitest'
 
 const MAX_GZIP_BYTES = 7000
 
+const ENTRY = 'virtual-entry.js'
+
 const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
 /** What a browser gets of an application that imports only this, minified. */
@@ -23,15 +25,15 @@ const bundle = async (statement: string): Promise<string> => {
     plugins: [
       {
         name: 'entry',
-        resolveId: (id) => (id === 'entry' ? id : undefined),
-        load: (id) => (id === 'entry' ? statement : undefined),
+        resolveId: (id) => (id.endsWith(ENTRY) ? ENTRY : undefined),
+        load: (id) => (id === ENTRY ? statement : undefined),
       },
     ],
     build: {
       write: false,
       target: 'esnext',
       minify: true,
-      lib: { entry: 'entry', formats: ['es'] },
+      lib: { entry: ENTRY, formats: ['es'] },
       rolldownOptions: { output: { minify: true } },
     },
   })

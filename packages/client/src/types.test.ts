@@ -2,7 +2,7 @@ import { channel, defineContract } from '@tidings/contract'
 import { expect, expectTypeOf, test } from 'vitest'
 import { WebSocket } from 'ws'
 import * as z from 'zod'
-import { type Client, createClient, type PublicationItem, type SubscriptionItem } from './index.js'
+import { type Client, createClient, type Subscription, type SubscriptionItem } from './index.js'
 
 const app = defineContract({
   'chat:{room}': channel({ data: z.object({ text: z.string(), at: z.number().default(0) }) }),
@@ -16,13 +16,14 @@ test('types channels, parameters and data by the contract', () => {
   expect(chat.name).toBe('chat:lobby')
   expect(client.channel('docs:{path...}', { path: 'a:b' }).name).toBe('docs:a:b')
   expect(client.channel('news').name).toBe('news')
-  expectTypeOf(client.channel<'chat:{room}'>).parameters.toEqualTypeOf<
-    ['chat:{room}', { readonly room: string }]
-  >()
+  expectTypeOf(client.channel<'chat:{room}'>).parameters.toEqualTypeOf<['chat:{room}', { readonly room: string }]>()
   expectTypeOf(chat.publish).parameter(0).toEqualTypeOf<{ text: string; at?: number | undefined }>()
-  type Item = NonNullable<Awaited<ReturnType<ReturnType<typeof chat.subscribe>[typeof Symbol.asyncIterator]>['next']>['value']>>
-  expectTypeOf<Extract<Item, PublicationItem>['data']>().toEqualTypeOf<{ text: string; at: number }>()
-  expectTypeOf(client.channel('docs:{path...}', { path: 'a' }).publish).parameter(0).toBeUnknown()
+  expectTypeOf(chat.subscribe).returns.toEqualTypeOf<Subscription<{ text: string; at: number }>>()
+  type Item = SubscriptionItem<{ n: number }>
+  expectTypeOf<Extract<Item, { readonly kind: 'publication' }>['data']>().toEqualTypeOf<{ n: number }>()
+  expectTypeOf(client.channel('docs:{path...}', { path: 'a' }).publish)
+    .parameter(0)
+    .toBeUnknown()
   expectTypeOf(client.channel('news').publish).parameter(0).toBeString()
 
   // @ts-expect-error the contract has no such pattern

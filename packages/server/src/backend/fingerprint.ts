@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { NewPublication } from './backend.js'
 
 /** How many characters of text a fingerprint may hold itself, in place of a hash of it. */
 const MAX_PLAIN_LENGTH = 128
 
-const HASH_BYTES = 16
+export const HASH_BYTES = 16
 
 /** Never the start of JSON text; marks the fingerprints that are not the payload itself. */
 const MARKED = /^[#+]/
@@ -27,13 +27,21 @@ const trimmings = (publication: NewPublication): string => {
   return `${publication.key === undefined ? '-' : publication.key.length}:${publication.key ?? ''}${tags}`
 }
 
-/** 16 bytes of SHA-256 over payload kind and bytes, key and tags: equal for equal publications only. */
-export const payloadHash = (publication: NewPublication): Buffer => {
+/**
+ * 16 bytes of SHA-256 over payload kind and bytes, key and tags, one byte a character: equal for equal publications only.
+ */
+export const payloadHash = (publication: NewPublication): string => {
   const { payload } = publication
   const extra = trimmings(publication)
-  const kind = typeof payload === 'string' ? 't' : 'b'
-  return createHash('sha256').update(`${kind}${extra.length}:${extra}`).update(payload).digest().subarray(0, HASH_BYTES)
+  const input =
+    typeof payload === 'string'
+      ? `t${extra.length}:${extra}${payload}`
+      : Buffer.concat([Buffer.from(`b${extra.length}:${extra}`), payload])
+  return shortHash(input)
 }
+
+/** 16 bytes of SHA-256, one byte a character. */
+export const shortHash = (input: string | Uint8Array): string => hash('sha256', input, 'latin1').slice(0, HASH_BYTES)
 
 /** The same as text; short publications stand for themselves, which is cheaper than a hash and as exact. */
 export const fingerprintOf = (publication: NewPublication): string => {
@@ -43,5 +51,5 @@ export const fingerprintOf = (publication: NewPublication): string => {
     const extra = trimmings(publication)
     if (extra.length <= MAX_PLAIN_LENGTH) return `+${extra.length}:${extra}${payload}`
   }
-  return `#${payloadHash(publication).toString('base64url')}`
+  return `#${payloadHash(publication)}`
 }

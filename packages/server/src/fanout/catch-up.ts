@@ -1,5 +1,5 @@
 import { setImmediate as endOfTurn, setTimeout as sleep } from 'node:timers/promises'
-import type { Page } from '../backend/backend.js'
+import type { Cursor, Page } from '../backend/backend.js'
 import type { Outbound } from '../transport/outbound.js'
 import type { Subscription } from './subscription.js'
 
@@ -8,35 +8,51 @@ const PAGE_BYTES = 65_536
 const RETRY_MIN_MS = 100
 const RETRY_MAX_MS = 5000
 
+/** What one step came to: how the next one goes on. */
+type Step = 'done' | 'more' | 'at-the-end' | 'failed'
+
 /**
  * Reads the log from the subscription's cursor, a page at a time and only while the connection takes more, and joins the
  * feed without hole or duplicate: the comparison with the feed's cursor and the joining happen in one synchronous turn,
  * and what the feed has not told yet is left to it.
  */
 export const catchUp = async (subscription: Subscription): Promise<void> => {
-  const { feed, outbound } = subscription
   let retryMs = RETRY_MIN_MS
-  while (!subscription.hasEnded()) {
-    if (outbound.isFull) {
-      await drained(outbound)
-      continue
-    }
-    const page = await readPage(subscription)
-    if (subscription.hasEnded()) return
-    if (page === undefined) {
+  for (;;) {
+    // One at a time: what waits for a slow peer is one page, and not one for each of its subscriptions.
+    const step = await subscription.outbound.inTurn(() => takeStep(subscription))
+    if (step === 'done') return
+    if (step === 'failed') {
       await sleep(retryMs, undefined, { ref: false })
       retryMs = Math.min(retryMs * 2, RETRY_MAX_MS)
       continue
     }
     retryMs = RETRY_MIN_MS
-    pushPage(subscription, page)
-    if (subscription.cursor.offset === feed.cursor.offset) {
-      subscription.goLive()
-      return
-    }
-    if (!page.more) await letFeedMove(subscription)
+    if (step === 'at-the-end') await letFeedMove(subscription)
   }
 }
+
+const takeStep = async (subscription: Subscription): Promise<Step> => {
+  const { feed, outbound } = subscription
+  while (outbound.isFull && !subscription.hasEnded()) await drained(outbound)
+  if (subscription.hasEnded()) return 'done'
+  const { epochChanges } = feed
+  const page = await readPage(subscription)
+  if (subscription.hasEnded()) return 'done'
+  if (page === undefined) return 'failed'
+  // The page may be of the log that was lost: its offsets say nothing about where the feed is.
+  if (feed.epochChanges !== epochChanges) return 'more'
+  const isWhole = pushPage(subscription, page)
+  if (isAt(subscription.cursor, feed.cursor)) {
+    subscription.goLive()
+    return 'done'
+  }
+  return isWhole && page.more ? 'more' : 'at-the-end'
+}
+
+/** The position decides for a client's own, whose offset is not known; the same place may have several positions. */
+const isAt = (cursor: Cursor, other: Cursor): boolean =>
+  cursor.offset === other.offset || cursor.position === other.position
 
 /** The log and the feed are not at the same place: the feed is about to tell a batch, or has to read the log itself. */
 const letFeedMove = async ({ feed, log }: Subscription): Promise<void> => {
@@ -50,7 +66,8 @@ const letFeedMove = async ({ feed, log }: Subscription): Promise<void> => {
 
 const drained = (outbound: Outbound): Promise<void> => new Promise((resolve) => outbound.whenDrained(resolve))
 
-const pushPage = (subscription: Subscription, page: Page): void => {
+/** false: the page goes beyond what the feed has told, and the rest was left to it. */
+const pushPage = (subscription: Subscription, page: Page): boolean => {
   const limit = subscription.feed.cursor.offset
   if (page.gap !== null) {
     const first = page.publications.at(0)
@@ -60,6 +77,7 @@ const pushPage = (subscription: Subscription, page: Page): void => {
   const known = page.publications.filter(({ offset }) => offset <= limit)
   subscription.pushPublications(known)
   if (page.publications.length === 0) subscription.moveTo(page.end)
+  return known.length === page.publications.length
 }
 
 /** undefined: the backend did not answer. */

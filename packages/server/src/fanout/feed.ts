@@ -38,6 +38,8 @@ export class Feed implements LogListener, Deferred {
   #head: Cursor | undefined
   #queue: Item[] = []
   #told = 0
+  #gapsTold = 0
+  #epochChanges = 0
   #watch: Watch | undefined
   #repairing: Promise<void> | undefined
   #repairAgain = false
@@ -52,6 +54,7 @@ export class Feed implements LogListener, Deferred {
   /** Watches the log, then takes its tail as the start. Rejects with BackendError; then it must be stopped. */
   async start(): Promise<void> {
     this.#watch = await this.#log.watch(this.channel, this)
+    if (this.#stopped) this.#watch.stop()
     const [tail] = await this.#log.tails([this.channel])
     if (tail === undefined) throw new Error('the log gave no tail')
     this.#cursor = tail
@@ -72,6 +75,16 @@ export class Feed implements LogListener, Deferred {
   /** Publications told to live subscriptions so far. */
   get told(): number {
     return this.#told
+  }
+
+  /** Gaps told to live subscriptions so far. */
+  get gapsTold(): number {
+    return this.#gapsTold
+  }
+
+  /** How often the log lost its identity under this feed: offsets from before and after cannot be compared. */
+  get epochChanges(): number {
+    return this.#epochChanges
   }
 
   /** From now on `subscription` is given everything after `cursor`. */
@@ -118,6 +131,8 @@ export class Feed implements LogListener, Deferred {
     }
     this.#repairing = this.#readToTail().finally(() => {
       this.#repairing = undefined
+      // What was noticed between the last look and now.
+      if (this.#repairAgain && !this.#stopped) void this.repair()
     })
     return this.#repairing
   }
@@ -160,6 +175,7 @@ export class Feed implements LogListener, Deferred {
     if (page.gap !== null) {
       const end = first === undefined ? page.end : { position: page.gap.to, offset: first.offset - 1 }
       this.#append({ gap: page.gap, end }, end)
+      if (page.gap.reason === 'epoch-changed') this.#epochChanges += 1
     }
     for (const publication of page.publications) this.#append({ publication }, publication)
     this.#head = page.end
@@ -186,7 +202,9 @@ export class Feed implements LogListener, Deferred {
         )
       }
     }
-    this.#told += items.filter((item) => 'publication' in item).length
+    const publications = items.filter((item) => 'publication' in item).length
+    this.#told += publications
+    this.#gapsTold += items.length - publications
     this.#cursor = this.#head
   }
 }

@@ -44,7 +44,6 @@ export class PresenceFeed implements Startable {
 
   /** Sends everyone present, then every change, until `remove`. */
   add(subscriber: PresenceSubscriber): void {
-    this.#subscribers.set(subscriber, false)
     this.#sendAll(subscriber)
   }
 
@@ -52,7 +51,10 @@ export class PresenceFeed implements Startable {
     this.#subscribers.delete(subscriber)
   }
 
-  #sendAll({ outbound, sub }: PresenceSubscriber): void {
+  #sendAll(subscriber: PresenceSubscriber): void {
+    const { outbound, sub } = subscriber
+    this.#subscribers.set(subscriber, outbound.isFull)
+    if (outbound.isFull) return this.#sendAllLater(subscriber)
     outbound.send({ type: 'members', ...address(this.channel, sub), members: [...this.#members.values()] })
   }
 
@@ -63,7 +65,7 @@ export class PresenceFeed implements Startable {
     for (const [subscriber, stale] of this.#subscribers) {
       if (stale) continue
       if (subscriber.outbound.isFull) {
-        this.#catchUpLater(subscriber)
+        this.#sendAll(subscriber)
         continue
       }
       const key = `${subscriber.codec.subprotocol} ${subscriber.sub}`
@@ -78,12 +80,9 @@ export class PresenceFeed implements Startable {
   }
 
   /** Changes are not queued for a full connection: everyone present is sent once it drains. */
-  #catchUpLater(subscriber: PresenceSubscriber): void {
-    this.#subscribers.set(subscriber, true)
+  #sendAllLater(subscriber: PresenceSubscriber): void {
     subscriber.outbound.whenDrained(() => {
-      if (this.#stopped || !this.#subscribers.has(subscriber)) return
-      this.#subscribers.set(subscriber, false)
-      this.#sendAll(subscriber)
+      if (!this.#stopped && this.#subscribers.has(subscriber)) this.#sendAll(subscriber)
     })
   }
 }

@@ -114,11 +114,13 @@ export class Subscription implements LiveSubscription {
 
   /** Nothing is queued until the connection drains; then one gap stands for all that went by. */
   #skip(toldBefore: number): void {
+    const gapsBefore = this.feed.gapsTold
     this.#outbound.whenDrained(() => {
       if (this.#ended) return
       const to = this.feed.cursor
-      const missed = this.feed.told - toldBefore
-      if (missed > 0) this.pushGap({ from: this.#cursor.position, to: to.position, reason: 'skipped', missed }, to)
+      // A gap that went by stands for publications that nobody counted.
+      const missed = this.feed.gapsTold === gapsBefore ? this.feed.told - toldBefore : null
+      if (missed !== 0) this.pushGap({ from: this.#cursor.position, to: to.position, reason: 'skipped', missed }, to)
       this.goLive()
     })
   }

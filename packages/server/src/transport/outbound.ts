@@ -20,6 +20,7 @@ export class Outbound implements Deferred {
   #corked = false
   #ended = false
   #waiting: (() => void)[] = []
+  #lastInTurn: Promise<unknown> | undefined
 
   constructor(socket: Duplex, codec: Codec, turn: Turn, maxBufferedBytes: number) {
     this.#socket = socket
@@ -72,8 +73,17 @@ export class Outbound implements Deferred {
 
   /** Calls back once everything buffered has left, or the connection has ended. */
   whenDrained(callback: () => void): void {
-    if (this.#ended || !this.#socket.writableNeedDrain) setImmediate(callback)
-    else this.#waiting.push(callback)
+    if (this.#ended || !this.#socket.writable || this.#socket.writableLength === 0) setImmediate(callback)
+    else if (this.#socket.writableNeedDrain) this.#waiting.push(callback)
+    // Below the socket's own mark it says nothing when it is empty; a write that ends does.
+    else this.#socket.write('', () => callback())
+  }
+
+  /** Runs one after the other what must not write to this connection side by side. `work` must not reject. */
+  inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = this.#lastInTurn === undefined ? work() : this.#lastInTurn.then(work)
+    this.#lastInTurn = result
+    return result
   }
 
   /** Nothing is written any more; whoever waits is let go. */

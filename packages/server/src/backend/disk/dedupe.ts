@@ -1,6 +1,6 @@
 import { BackendError, type NewPublication, type PublishResult } from '../backend.js'
-import { payloadHash } from '../fingerprint.js'
-import { DEDUPE_KEY_BYTES, dedupeKey } from './keys.js'
+import { HASH_BYTES, payloadHash } from '../fingerprint.js'
+import { dedupeKey } from './keys.js'
 import type { RunningClock } from './running-clock.js'
 import type { Store, Writes } from './store.js'
 
@@ -12,20 +12,20 @@ import type { Store, Writes } from './store.js'
  * Table `expiry`: end of a window (6 bytes) and a number (6 bytes), for each batch the keys in `dedupe` that end then.
  */
 interface Remembered {
-  readonly payloadHash: Buffer
+  /** One byte a character, as in PublicationKey. */
+  readonly payloadHash: string
   readonly expiresAt: number
   readonly result: PublishResult
 }
 
-const HASH_BYTES = 16
 const NUMBER_BYTES = 6
 const POSITION_AT = HASH_BYTES + 3 * NUMBER_BYTES
 const MAX_NUMBER = 2 ** (8 * NUMBER_BYTES) - 1
 
-/** What a publish is known by. */
+/** What a publish is known by: hashes, one byte a character. */
 export interface PublicationKey {
-  readonly key: Buffer
-  readonly payloadHash: Buffer
+  readonly key: string
+  readonly payloadHash: string
 }
 
 export class Dedupe {
@@ -34,7 +34,7 @@ export class Dedupe {
   /** Of the batch under way, by key: not readable from the store yet. */
   #fresh = new Map<string, Remembered>()
   /** Of the batch under way: the keys that end at a time. */
-  #ends = new Map<number, Buffer[]>()
+  #ends = new Map<number, string[]>()
   #batchNumber = 0
 
   constructor(store: Store, clock: RunningClock) {
@@ -49,9 +49,9 @@ export class Dedupe {
 
   /** The first publish's result if the id is within its window. Throws BackendError `id-conflict`. */
   find({ key, payloadHash: hash }: PublicationKey): PublishResult | undefined {
-    const first = this.#fresh.get(key.toString('latin1')) ?? this.#stored(key)
+    const first = this.#fresh.get(key) ?? this.#stored(bytesOf(key))
     if (first === undefined || first.expiresAt <= this.#clock.now()) return undefined
-    if (!first.payloadHash.equals(hash)) {
+    if (first.payloadHash !== hash) {
       throw new BackendError('id-conflict', 'This id was used for another publication.')
     }
     return { ...first.result, duplicate: true }
@@ -60,8 +60,8 @@ export class Dedupe {
   remember(writes: Writes, { key, payloadHash: hash }: PublicationKey, result: PublishResult, windowMs: number): void {
     const expiresAt = this.#clock.now() + windowMs
     const remembered = { payloadHash: hash, expiresAt, result }
-    this.#fresh.set(key.toString('latin1'), remembered)
-    writes.put('dedupe', key, encode(remembered))
+    this.#fresh.set(key, remembered)
+    writes.put('dedupe', bytesOf(key), encode(remembered))
     const keys = this.#ends.get(expiresAt)
     if (keys === undefined) this.#ends.set(expiresAt, [key])
     else keys.push(key)
@@ -72,7 +72,7 @@ export class Dedupe {
     this.#removeEnded(writes, limit)
     for (const [expiresAt, keys] of this.#ends) {
       this.#batchNumber += 1
-      writes.put('expiry', expiryKey(expiresAt, this.#batchNumber), Buffer.concat(keys))
+      writes.put('expiry', expiryKey(expiresAt, this.#batchNumber), bytesOf(keys.join('')))
     }
     this.#ends = new Map()
   }
@@ -93,8 +93,8 @@ export class Dedupe {
     const now = this.#clock.now()
     let left = limit
     for (const { key, value } of this.#store.scan('expiry', this.#endedRange())) {
-      for (let at = 0; at < value.length; at += DEDUPE_KEY_BYTES) {
-        const entryKey = value.subarray(at, at + DEDUPE_KEY_BYTES)
+      for (let at = 0; at < value.length; at += HASH_BYTES) {
+        const entryKey = value.subarray(at, at + HASH_BYTES)
         const entry = this.#stored(entryKey)
         // One that was published anew since then has a later end, and an entry of its own for it.
         if (entry !== undefined && entry.expiresAt <= now && !this.#fresh.has(entryKey.toString('latin1'))) {
@@ -117,6 +117,8 @@ export class Dedupe {
   }
 }
 
+const bytesOf = (text: string): Buffer => Buffer.from(text, 'latin1')
+
 const expiryKey = (expiresAt: number, batch: number): Buffer => {
   const key = Buffer.allocUnsafe(2 * NUMBER_BYTES)
   key.writeUIntBE(expiresAt, 0, NUMBER_BYTES)
@@ -126,7 +128,7 @@ const expiryKey = (expiresAt: number, batch: number): Buffer => {
 
 const encode = ({ payloadHash: hash, expiresAt, result }: Remembered): Buffer => {
   const value = Buffer.allocUnsafe(POSITION_AT + result.position.length)
-  value.set(hash)
+  value.write(hash, 0, 'latin1')
   value.writeUIntBE(expiresAt, HASH_BYTES, NUMBER_BYTES)
   value.writeUIntBE(result.offset, HASH_BYTES + NUMBER_BYTES, NUMBER_BYTES)
   value.writeUIntBE(result.time, HASH_BYTES + 2 * NUMBER_BYTES, NUMBER_BYTES)
@@ -135,7 +137,7 @@ const encode = ({ payloadHash: hash, expiresAt, result }: Remembered): Buffer =>
 }
 
 const decode = (value: Buffer): Remembered => ({
-  payloadHash: value.subarray(0, HASH_BYTES),
+  payloadHash: value.toString('latin1', 0, HASH_BYTES),
   expiresAt: value.readUIntBE(HASH_BYTES, NUMBER_BYTES),
   result: {
     offset: value.readUIntBE(HASH_BYTES + NUMBER_BYTES, NUMBER_BYTES),

@@ -15,6 +15,7 @@ import { type DirectoryLock, lockDirectory } from './lock.js'
 import { RunningClock } from './running-clock.js'
 import type { Store } from './store.js'
 import { Sweep } from './sweep.js'
+import { logWhenOpen, stateWhenOpen } from './when-open.js'
 
 export interface DiskOptions {
   /** The data directory; made if it is not there. One node at a time. */
@@ -57,14 +58,10 @@ export const diskBackend = (options: DiskOptions, openStore: OpenStore = openLmd
   return {
     name: 'disk',
     durabilities: ['disk', 'memory', 'none'],
-    get log() {
-      return ready().log
-    },
+    log: logWhenOpen(() => ready().log),
     presence: new LocalPresence(),
     bus: new LocalBus(),
-    get state() {
-      return ready().state
-    },
+    state: stateWhenOpen(() => ready().state),
     open: async (fail) => {
       opened = await openBackend(options, openStore, fail)
     },

@@ -9,7 +9,7 @@ import type { ReadableLog } from '../read-page.js'
 import { type ChannelRecord, decodeChannel, EMPTY_RECORD, encodeChannel } from './channel-record.js'
 import { LogKeys } from './keys.js'
 import type { Lineage } from './lineage.js'
-import { decodeInfo, decodeRecord, encodeRecord, type RecordInfo } from './record.js'
+import { decodeInfo, decodeRecord, type RecordInfo, setInfo } from './record.js'
 import { incarnationOf, lastOffsetOf, withSegment } from './segments.js'
 import type { Store, Writes } from './store.js'
 
@@ -125,8 +125,8 @@ export class DiskChannel implements ReadableLog {
     if (history !== this.#pending.history) this.#draft().history = history
   }
 
-  /** Puts a publication behind the others, to be durable with the batch. */
-  append(writes: Writes, publication: NewPublication, now: number): StoredPublication {
+  /** Puts a publication, as `encodeRecord` made it, behind the others, to be durable with the batch. */
+  append(writes: Writes, publication: NewPublication, record: Buffer, now: number): StoredPublication {
     const draft = this.#draft()
     const offset = draft.tail + 1
     draft.segments = withSegment(draft.segments, this.#lineage.current, offset, draft.floor)
@@ -137,7 +137,8 @@ export class DiskChannel implements ReadableLog {
     draft.away = false
     const info = { time: draft.lastTime, totalBytes: draft.totalBytes }
     this.#fresh.push(info)
-    writes.put('log', this.#keys.key(offset), encodeRecord(publication, info))
+    setInfo(record, info)
+    writes.put('log', this.#keys.key(offset), record)
     const { payload, publisher, id, key, tags } = publication
     return {
       ...{ offset, position: this.#positionOf(offset, draft), time: info.time, payload, publisher, id },

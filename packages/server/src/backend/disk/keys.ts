@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto'
 import type { NewPublication } from '../backend.js'
+import { shortHash } from '../fingerprint.js'
 
 const OFFSET_BYTES = 6
-const HASH_BYTES = 16
 
 /** Makes the keys of the table `log`: length of the channel's name, the name, the offset big-endian, so that they sort. */
 export class LogKeys {
@@ -27,10 +26,5 @@ export class LogKeys {
 }
 
 /** Key of the table `dedupe`: a hash of channel, scope and id, with lengths so that no two triples are the same text. */
-export const dedupeKey = (channel: string, { scope, id }: NewPublication): Buffer =>
-  createHash('sha256')
-    .update(`${channel.length}:${channel}${scope.length}:${scope}${id}`)
-    .digest()
-    .subarray(0, HASH_BYTES)
-
-export const DEDUPE_KEY_BYTES = HASH_BYTES
+export const dedupeKey = (channel: string, { scope, id }: NewPublication): string =>
+  shortHash(`${channel.length}:${channel}${scope.length}:${scope}${id}`)

@@ -1,6 +1,7 @@
 import type { BackendError, LogChannel, NewPublication, PublishResult, StoredPublication } from '../backend.js'
-import type { Dedupe } from './dedupe.js'
+import type { Dedupe, PublicationKey } from './dedupe.js'
 import type { DiskChannel } from './disk-channel.js'
+import { encodeRecord } from './record.js'
 import type { Writes } from './store.js'
 import type { Job } from './writer.js'
 
@@ -24,6 +25,9 @@ export class PublishJob implements Job {
   readonly #context: PublishContext
   readonly #channel: LogChannel
   readonly #publication: NewPublication
+  /** Made at once: while the batch before is on its way to the disk there is time for it. */
+  readonly #key: PublicationKey
+  readonly #record: Buffer
   #log: DiskChannel | undefined
   #stored: StoredPublication | undefined
   #result: PublishResult | undefined
@@ -35,10 +39,12 @@ export class PublishJob implements Job {
     resolve: (result: PublishResult) => void,
     reject: (error: BackendError) => void,
   ) {
-    this.bytes = publication.payload.length + OVERHEAD_BYTES
     this.#context = context
     this.#channel = channel
     this.#publication = publication
+    this.#key = context.dedupe.keyOf(channel.name, publication)
+    this.#record = encodeRecord(publication)
+    this.bytes = this.#record.length + OVERHEAD_BYTES
     this.resolve = () => {
       if (this.#result !== undefined) resolve(this.#result)
     }
@@ -47,17 +53,16 @@ export class PublishJob implements Job {
 
   write(writes: Writes): void {
     const { dedupe } = this.#context
-    const key = dedupe.keyOf(this.#channel.name, this.#publication)
-    this.#result = dedupe.find(key)
+    this.#result = dedupe.find(this.#key)
     if (this.#result !== undefined) return
     this.#context.checkRoom()
     const log = this.#context.touch(this.#channel)
-    const stored = log.append(writes, this.#publication, this.#context.now())
+    const stored = log.append(writes, this.#publication, this.#record, this.#context.now())
     const { offset, position, time } = stored
     this.#log = log
     this.#stored = stored
     this.#result = { position, offset, time, durability: 'disk', duplicate: false }
-    dedupe.remember(writes, key, this.#result, this.#channel.dedupeWindowMs)
+    dedupe.remember(writes, this.#key, this.#result, this.#channel.dedupeWindowMs)
   }
 
   tell(): void {

@@ -26,7 +26,8 @@ export interface RecordInfo {
 /** A publication without its place, which the key says. */
 export type RecordContent = Omit<NewPublication, 'scope'>
 
-export const encodeRecord = (publication: NewPublication, { time, totalBytes }: RecordInfo): Buffer => {
+/** Without its RecordInfo, which is known later. */
+export const encodeRecord = (publication: NewPublication): Buffer => {
   const { payload, publisher, id, key, tags } = publication
   const publisherText = publisher ?? ''
   const keyText = key ?? ''
@@ -40,8 +41,6 @@ export const encodeRecord = (publication: NewPublication, { time, totalBytes }: 
     (publisher === null ? 0 : HAS_PUBLISHER) |
     (key === undefined ? 0 : HAS_KEY) |
     (tags === undefined ? 0 : HAS_TAGS)
-  record.writeUIntLE(time, 1, 6)
-  record.writeUIntLE(totalBytes, 7, 6)
   let at = HEADER_BYTES
   for (const [index, text] of texts.entries()) {
     const length = lengths[index] ?? 0
@@ -52,6 +51,11 @@ export const encodeRecord = (publication: NewPublication, { time, totalBytes }: 
   if (typeof payload === 'string') record.write(payload, at, payloadLength, 'utf8')
   else record.set(payload, at)
   return record
+}
+
+export const setInfo = (record: Buffer, { time, totalBytes }: RecordInfo): void => {
+  record.writeUIntLE(time, 1, 6)
+  record.writeUIntLE(totalBytes, 7, 6)
 }
 
 export const decodeInfo = (record: Buffer): RecordInfo => ({

@@ -103,7 +103,6 @@ export class Writer {
       this.#refuse(accepted, error)
       return
     }
-    if (this.#isClosed()) return
     this.#steps.flushed()
     for (const job of accepted) job.tell?.()
     for (const job of accepted) job.resolve()

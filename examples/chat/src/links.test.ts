@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest'
+import { partsOf } from './links.js'
+
+describe('links', () => {
+  const links = (text: string) => partsOf(text).flatMap((part) => (part.kind === 'link' ? [part.href] : []))
+
+  it('are http and https only', () => {
+    expect(links('see http://a.example/x and https://b.example')).toEqual(['http://a.example/x', 'https://b.example/'])
+    for (const text of ['javascript:alert(1)', 'data:text/html,x', 'ftp://a.example', 'https://', 'www.a.example']) {
+      expect(links(text)).toEqual([])
+    }
+  })
+
+  it('end before the sentence does', () => {
+    expect(links('(http://a.example/b(c)). http://a.example, "http://c.example"')).toEqual([
+      'http://a.example/b(c)',
+      'http://a.example/',
+      'http://c.example/',
+    ])
+  })
+
+  it('lose nothing of the text', () => {
+    for (const text of ['', 'a http://a.example. b', 'http://a.example', '<b>https://x.example</b>', 'https://]']) {
+      expect(
+        partsOf(text)
+          .map((part) => part.text)
+          .join(''),
+      ).toBe(text)
+    }
+  })
+
+  it('are found in hostile text', () => {
+    expect(links('http://'.repeat(280))).toHaveLength(1)
+    expect(links(`http://a.example/${')'.repeat(1900)}`)).toEqual(['http://a.example/'])
+  })
+})
