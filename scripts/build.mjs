@@ -52,14 +52,18 @@ const isStale = (example) => {
   return Math.max(...[example, ...packages].map(newestMs)) > statSync(page).mtimeMs
 }
 
+/** What only tests use is not built. */
+const UNSHIPPED = /\.(test|fixture)\.ts$/
+
 /**
- * Removes what was built from sources that are gone, which `tsc` leaves behind.
+ * Removes what was built from sources that are gone or are no longer built, which `tsc` leaves behind.
  * @param {string} folder a package
  */
 const prune = (folder) => {
   for (const file of readdirSync(join(folder, 'dist'), { encoding: 'utf8', recursive: true })) {
     const source = file.replace(/\.(d\.ts|js|js\.map)$/, '.ts')
-    if (source !== file && !existsSync(join(folder, 'src', source))) rmSync(join(folder, 'dist', file))
+    if (source === file || (existsSync(join(folder, 'src', source)) && !UNSHIPPED.test(source))) continue
+    rmSync(join(folder, 'dist', file))
   }
 }
 

@@ -9,7 +9,23 @@ import { pathToFileURL } from 'node:url'
 const ROOT = resolve(import.meta.dirname, '..')
 const TIDINGS = resolve(ROOT, 'packages/cli/bin/tidings.js')
 
+const PARENT_CHECK_MS = 250
+
+/**
+ * A signal sent to npm alone ends npm and the shell between us, and not this process: it ends when its parent is gone.
+ */
+const endWithNpm = () => {
+  const parent = process.ppid
+  const check = () => {
+    if (process.ppid === parent) return
+    clearInterval(timer)
+    process.kill(process.pid, 'SIGTERM')
+  }
+  const timer = setInterval(check, PARENT_CHECK_MS).unref()
+}
+
 process.chdir(ROOT)
+if (process.env.npm_lifecycle_event === 'start') endWithNpm()
 await import('./build.mjs')
 
 const options = process.argv.slice(2)

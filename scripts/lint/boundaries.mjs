@@ -29,12 +29,14 @@ const CLI_CONFIG = /^examples\/[^/]+\/tidings\.config\.ts$/
 /** Packages that run in browsers too. */
 const WITHOUT_NODE = ['packages/protocol', 'packages/contract', 'packages/client']
 
+/** Tests, what only tests use, and configuration files are not part of what a package ships. */
+const UNSHIPPED = /\.(test|fixture)\.tsx?$|\.config\.ts$|\/test\//
+
 /** The server's core is written against the backend interfaces. */
 const CORE = /^packages\/server\/src\/(session|commands|fanout|access|http|observe|transport)\//
+/** @param {string} file */
+const isCore = (file) => CORE.test(file) && !UNSHIPPED.test(file)
 const CONCRETE_BACKEND = /^packages\/server\/src\/backend\/(memory|disk)\//
-
-/** Tests and configuration files are not part of what a package ships. */
-const UNSHIPPED = /\.(test|fixture)\.tsx?$|\.config\.ts$|\/test\//
 
 /** @param {string} path */
 const fromRoot = (path) => relative(ROOT, path).split(sep).join('/')
@@ -68,7 +70,7 @@ const relativeProblem = (file, owner, specifier) => {
   const targetOwner = ownerOf(`${target}/`)
   if (targetOwner !== undefined && targetOwner !== owner) return 'import a package by its name, not by its path'
   if (owner !== '' && targetOwner === undefined && !UNSHIPPED.test(file)) return `${owner} must not reach out of itself`
-  return CORE.test(file) && CONCRETE_BACKEND.test(target) ? 'the core must not name a concrete backend' : undefined
+  return isCore(file) && CONCRETE_BACKEND.test(target) ? 'the core must not name a concrete backend' : undefined
 }
 
 /** @param {string} file @param {string} owner @param {string} specifier */
@@ -76,7 +78,7 @@ const packageProblem = (file, owner, specifier) => {
   const name = packageOf(specifier)
   const isTest = UNSHIPPED.test(file)
   if (name === CLI) return CLI_CONFIG.test(file) ? undefined : 'nobody imports the command line'
-  if (CORE.test(file) && (name === 'lmdb' || /^@tidings\/server\/(memory|disk)$/.test(specifier))) {
+  if (isCore(file) && (name === 'lmdb' || /^@tidings\/server\/(memory|disk)$/.test(specifier))) {
     return 'the core must not name a concrete backend'
   }
   if (isTest || owner === '') return undefined

@@ -53,6 +53,7 @@ const ALLOWED: readonly [file: string, code: string][] = [
   ['packages/client/src/index.ts', `import './network.js'`],
   ['packages/server/src/index.ts', `import { createServer } from 'node:http'`],
   ['packages/server/src/session/session.ts', `import type { Backend } from '../backend/backend.js'`],
+  ['packages/server/src/session/session.test.ts', `import '../backend/memory/index.js'`],
   ['packages/cli/src/index.ts', `import '@tidings/server/disk'`],
   ['examples/chat/tidings.config.ts', `import type { TidingsConfig } from 'tidings'`],
   ['packages/contract/src/contract.test.ts', `import * as z from 'zod'`],

@@ -48,7 +48,7 @@ describe.each(NAMES)('the package %s', (name) => {
     const { files } = tarball(name)
     const folders = name === 'tidings' ? /^(dist|bin)\// : /^dist\//
     expect(files.filter((file) => !folders.test(file)).sort()).toEqual(['LICENSE', 'README.md', 'package.json'])
-    expect(files.filter((file) => /\.test\.|tsbuildinfo|\.test-/.test(file))).toEqual([])
+    expect(files.filter((file) => /\.(test|fixture)\.|tsbuildinfo/.test(file))).toEqual([])
     expect(files.filter((file) => folders.test(file) && !/\.(js|d\.ts|js\.map)$/.test(file))).toEqual([])
   })
 

@@ -4,10 +4,11 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
 
-const START = resolve(import.meta.dirname, '../../scripts/start.mjs')
+const ROOT = resolve(import.meta.dirname, '../..')
+const START = resolve(ROOT, 'scripts/start.mjs')
 
 let data: string
 let started: ChildProcess | undefined
@@ -27,10 +28,11 @@ afterEach(async () => {
 /** Runs `npm start -- …` without npm; resolves to the first address it prints, and everything it printed until then. */
 const start = async (...options: readonly string[]): Promise<{ readonly address: URL; readonly printed: string }> => {
   const child = spawn(process.execPath, [START, '--port', '0', '--data', data, ...options], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   })
   started = child
   let printed = ''
+  child.stderr.on('data', (bytes: Buffer) => (printed += bytes.toString()))
   for await (const line of createInterface({ input: child.stdout })) {
     printed += `${line}\n`
     const address = /http:\/\/127\.0\.0\.1:\d+\S*/.exec(line)?.[0]
@@ -64,6 +66,21 @@ describe('npm start', () => {
       await start()
       expect([0, 130, 143]).toContain(await stop(signal))
     }
+  })
+
+  it('ends when only npm is told to', async () => {
+    const options = ['start', '--', '--port', '0', '--data', data]
+    const npm = spawn('npm', options, { cwd: ROOT, stdio: ['ignore', 'pipe', 'ignore'] })
+    started = npm
+    let address: string | undefined
+    for await (const line of createInterface({ input: npm.stdout })) {
+      address ??= /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0]
+      if (address !== undefined) break
+    }
+    const exit = once(npm, 'exit')
+    npm.kill('SIGTERM')
+    await exit
+    await vi.waitFor(() => expect(fetch(`${address}/healthz`)).rejects.toThrow(), { timeout: 10_000 })
   })
 
   it('passes options on, and the exit code of a wrong one back', async () => {

@@ -1,4 +1,5 @@
 import { useLayoutEffect, useMemo, useRef } from 'preact/hooks'
+import { settleChunks } from './chunk-heights.js'
 import { DeliveredLine } from './line.js'
 import { DayRow, GapRow } from './log-marks.js'
 import type { RoomSession } from './room-session.js'
@@ -13,7 +14,6 @@ interface ChunkRowsProps {
   readonly today: string
   /** Lines are added to later chunks only. */
   readonly isFull: boolean
-  readonly widthPx: number
   readonly session: RoomSession
 }
 
@@ -21,16 +21,11 @@ interface ChunkRowsProps {
  * Some fifty lines. Drawn again only when they change; once full, laid out and painted only near the view
  * (`content-visibility`). Its height is measured before that, so that nothing moves when it comes back into view.
  */
-export function ChunkRows({ items, previous, previousTimeMs, today, isFull, widthPx, session }: ChunkRowsProps) {
+export function ChunkRows({ items, previous, previousTimeMs, today, isFull, session }: ChunkRowsProps) {
   const element = useRef<HTMLDivElement>(null)
   useLayoutEffect(() => {
-    const { current } = element
-    if (current === null) return
-    current.style.contentVisibility = ''
-    if (!isFull) return
-    current.style.containIntrinsicBlockSize = `${current.getBoundingClientRect().height}px`
-    current.style.contentVisibility = 'auto'
-  }, [items, previous, isFull, widthPx])
+    if (isFull && element.current !== null) settleChunks([element.current])
+  }, [items, previous, isFull])
   // The same element again: nothing below it is looked at.
   return useMemo(
     () => (

@@ -1,5 +1,5 @@
 import type { RefObject } from 'preact'
-import { useEffect, useLayoutEffect, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { SendIcon } from './icons.js'
 import { MAX_TEXT_LENGTH } from './limits.js'
 import type { RoomSession } from './room-session.js'
@@ -11,17 +11,30 @@ const NEAR_LIMIT = 200
 interface ComposerProps {
   readonly session: RoomSession
   readonly field: RefObject<HTMLTextAreaElement>
-  toEnd(): void
+  readonly toEnd: () => void
 }
 
 const lengthWords = (left: number): string => (left >= 0 ? `${left} characters left` : `${-left} characters too many`)
 
-/** Enter of an input method chooses a word; it sends nothing. Safari tells it by the key code only. */
-const isComposing = (event: KeyboardEvent): boolean => event.isComposing || event.keyCode === 229
+/** An Enter this soon after an input method's end is the one that ended it: Safari tells them in that order. */
+const COMPOSED_MS = 50
+
+/** Tells the Enter that chooses a word in an input method, and sends nothing, from the one that sends. */
+const useComposition = () => {
+  const endedAt = useRef(-Infinity)
+  return {
+    onCompositionEnd: ({ timeStamp }: Event): void => {
+      endedAt.current = timeStamp
+    },
+    isComposing: ({ isComposing, timeStamp }: KeyboardEvent): boolean =>
+      isComposing || timeStamp - endedAt.current < COMPOSED_MS,
+  }
+}
 
 export function Composer({ session, field, toEnd }: ComposerProps) {
   const [text, setText] = useState('')
   const { typing, connection, room } = session
+  const { onCompositionEnd, isComposing } = useComposition()
   const left = MAX_TEXT_LENGTH - text.trim().length
   const isAway = connection.kind !== 'connected' && connection.kind !== 'connecting'
   const isSendable = text.trim() !== '' && left >= 0
@@ -70,6 +83,7 @@ export function Composer({ session, field, toEnd }: ComposerProps) {
             setText(event.currentTarget.value)
             typing.typed(event.currentTarget.value.trim() === '')
           }}
+          onCompositionEnd={onCompositionEnd}
           onKeyDown={(event) => {
             if (event.key === 'Escape' && !isComposing(event)) toEnd()
             if (event.key !== 'Enter' || event.shiftKey || isComposing(event)) return

@@ -4,7 +4,7 @@ import type { RoomSession } from './room-session.js'
 
 interface StatusProps {
   readonly session: RoomSession
-  changeIdentity(): void
+  readonly changeIdentity: () => void
 }
 
 const TICK_MS = 250
@@ -41,8 +41,12 @@ export function ConnectionStatus({ session, changeIdentity }: StatusProps) {
         </button>
       )}
       {connection.kind === 'closed' && (
-        <button type="button" class="link" onClick={changeIdentity}>
-          Change name
+        <button
+          type="button"
+          class="link"
+          onClick={() => (connection.isNameRefused ? changeIdentity() : location.reload())}
+        >
+          {connection.isNameRefused ? 'Change name' : 'Reload'}
         </button>
       )}
     </div>

@@ -6,7 +6,7 @@ export type Connection =
   /** `retryAtMs` is of the page's own clock. */
   | { readonly kind: 'waiting'; readonly retryAtMs: number }
   | { readonly kind: 'offline' }
-  | { readonly kind: 'closed'; readonly why: string }
+  | { readonly kind: 'closed'; readonly why: string; readonly isNameRefused: boolean }
 
 /** What a state of the SDK means for the one who looks at the page. */
 export const connectionOf = ({ state, retryInMs = 0, reason }: ClientStateChange, nowMs: number): Connection => {
@@ -16,15 +16,17 @@ export const connectionOf = ({ state, retryInMs = 0, reason }: ClientStateChange
     case 'waiting':
       return reason?.code === 'offline' ? { kind: 'offline' } : { kind: 'waiting', retryAtMs: nowMs + retryInMs }
     case 'closed':
-      return { kind: 'closed', why: reason === undefined ? 'closed' : closedWhy(reason.code, reason.message) }
+      return closedFor(reason?.code ?? 'closed', reason?.message ?? 'the connection was closed')
     case 'idle':
     case 'connecting':
       return { kind: 'connecting' }
   }
 }
 
-const closedWhy = (code: string, message: string): string =>
-  code === 'unauthorized' ? `the server did not accept this name (${message})` : message
+const closedFor = (code: string, message: string): Connection =>
+  code === 'unauthorized'
+    ? { kind: 'closed', why: `the server did not accept this name (${message})`, isNameRefused: true }
+    : { kind: 'closed', why: message, isNameRefused: false }
 
 /** For the eyes: counts down. */
 export const connectionWords = (connection: Connection, nowMs: number): string => {

@@ -8,8 +8,8 @@ interface IdentityDialogProps {
   /** undefined: there is none yet, and there is no way around giving one. */
   readonly name: string | undefined
   readonly room: string
-  change(name: string, room: string): void
-  cancel(): void
+  readonly change: (name: string, room: string) => void
+  readonly cancel: () => void
 }
 
 /** Asks who somebody is and where they want to be. */
@@ -34,7 +34,7 @@ export function IdentityDialog({ name, room, change, cancel }: IdentityDialogPro
   return (
     <dialog
       ref={dialog}
-      class="card"
+      class={name === undefined ? 'card first' : 'card'}
       aria-labelledby="identity-title"
       onCancel={(event) => name === undefined && event.preventDefault()}
       onClose={() => (name === undefined ? dialog.current?.isConnected && dialog.current.showModal() : cancel())}

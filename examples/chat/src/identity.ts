@@ -71,5 +71,5 @@ export const hueOf = (name: string): number => {
 /** The first sign of a name, as people see it, for its picture. */
 export const initialOf = (name: string): string => {
   const letter = /[\p{L}\p{N}]\p{M}*/u.exec(name)?.[0]
-  return (letter ?? [...name][0] ?? '?').toLocaleUpperCase()
+  return (letter ?? /./su.exec(name)?.[0] ?? '?').toLocaleUpperCase()
 }

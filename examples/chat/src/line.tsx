@@ -87,8 +87,8 @@ interface OwnLineProps {
   readonly opens: boolean
   readonly me: string
   readonly isConnected: boolean
-  sendAgain(): void
-  discard(): void
+  readonly sendAgain: () => void
+  readonly discard: () => void
 }
 
 /** One's own line before it is delivered. It has the size of a delivered one, so that nothing moves then. */

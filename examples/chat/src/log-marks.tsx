@@ -22,7 +22,8 @@ export const GapRow = ({ gap, session }: { readonly gap: GapLine; readonly sessi
 
 /** What stands above the oldest line. */
 export function LogStart({ session }: { readonly session: RoomSession }) {
-  const { beginning, room, timeline, isReady } = session
+  const { beginning, room, timeline, isReady, refusal } = session
+  if (refusal !== undefined) return <p class="log-start">This room cannot be read: {refusal}</p>
   if (!isReady || beginning === 'loading') {
     return <p class="log-start">{timeline.isEmpty ? 'Loading…' : 'Loading older lines…'}</p>
   }
@@ -45,6 +46,7 @@ export function LogStart({ session }: { readonly session: RoomSession }) {
       </p>
     )
   }
+  if (beginning === 'lost') return <p class="log-start">The server has no older lines any more.</p>
   if (timeline.isEmpty) {
     return (
       <div class="empty">

@@ -12,7 +12,7 @@ interface LogProps {
   readonly session: RoomSession
   /** Is given the function that shows the newest lines. */
   readonly end: MutableRef<() => void>
-  toComposer(): void
+  readonly toComposer: () => void
 }
 
 const NOTHING = { previous: undefined, timeMs: undefined } as const
@@ -21,7 +21,7 @@ const NOTHING = { previous: undefined, timeMs: undefined } as const
 export function Log({ session, end, toComposer }: LogProps) {
   const { timeline, unread, name } = session
   const start = useRef<HTMLDivElement>(null)
-  const { scroller, isAtEnd, toEnd, widthPx } = useScroll(session)
+  const { scroller, isAtEnd, toEnd } = useScroll(session)
   end.current = toEnd
 
   useEffect(() => {
@@ -52,7 +52,6 @@ export function Log({ session, end, toComposer }: LogProps) {
         previousTimeMs={own.timeMs}
         today={new Date().toDateString()}
         isFull={chunk !== lastChunk}
-        widthPx={widthPx}
         session={session}
       />
     )

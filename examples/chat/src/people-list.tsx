@@ -25,7 +25,12 @@ export const PeopleList = ({ people, me }: PeopleProps) => (
 )
 
 /** The people on a narrow screen. Escape or a touch beside it closes it. */
-export const PeopleDrawer = ({ words, people, me, close }: PeopleProps & { readonly words: string; close(): void }) => {
+export const PeopleDrawer = ({
+  words,
+  people,
+  me,
+  close,
+}: PeopleProps & { readonly words: string; readonly close: () => void }) => {
   const dialog = useRef<HTMLDialogElement>(null)
   useModal(dialog)
   return (

@@ -12,10 +12,10 @@ const FILL_PAGE = 200
 /** Beyond it the oldest lines are let go while the reader is at the end; scrolling up loads them again. */
 const MAX_ITEMS = 10_000
 
-type ChatChannel = Channel<{ text: string }, unknown>
+type ChatChannel = Channel<{ text: string }>
 
 /** Whether there is more above what is shown. */
-export type Beginning = 'unknown' | 'loading' | 'failed' | 'reached'
+export type Beginning = 'unknown' | 'loading' | 'failed' | 'reached' | 'lost'
 
 export interface SessionOptions {
   readonly url: string
@@ -45,6 +45,7 @@ export class RoomSession {
   #beginning: Beginning = 'unknown'
   #latest: Line | undefined
   #sentCount = 0
+  #refusal: string | undefined
   #scheduled = false
 
   constructor({ url, name, room }: SessionOptions) {
@@ -91,6 +92,11 @@ export class RoomSession {
     return this.#people.list(this.name)
   }
 
+  /** Why the room cannot be read. */
+  get refusal(): string | undefined {
+    return this.#refusal
+  }
+
   /** Lines sent from here: it rises with each. */
   get sentCount(): number {
     return this.#sentCount
@@ -133,12 +139,19 @@ export class RoomSession {
 
   /** The page before the oldest line. Does nothing while one is loading, or at the beginning. */
   async loadOlder(): Promise<void> {
-    if (!this.#isReady || this.#beginning === 'loading' || this.#beginning === 'reached') return
+    if (!this.#isReady || !['unknown', 'failed'].includes(this.#beginning)) return
     this.#setBeginning('loading')
     const from = this.timeline.oldestPosition
     const page = await this.#channel.history({ direction: 'backward', from, limit: PAGE, signal: this.#abort.signal })
-    if (page.ok) this.timeline.prepend(page.items)
-    this.#setBeginning(page.ok ? (page.more ? 'unknown' : 'reached') : 'failed')
+    if (!page.ok) {
+      this.#setBeginning('failed')
+    } else if (page.gap?.reason === 'epoch-changed') {
+      // The oldest line here is of a log that is gone: what the server has stands elsewhere.
+      this.#setBeginning('lost')
+    } else {
+      this.timeline.prepend(page.items, page.gap)
+      this.#setBeginning(page.more ? 'unknown' : 'reached')
+    }
   }
 
   /** What the server still has of what a gap stands for. */
@@ -217,7 +230,7 @@ export class RoomSession {
       }
     } catch (error) {
       if (!(error instanceof TidingsError)) throw error
-      if (this.#connection.kind !== 'closed') this.#connection = { kind: 'closed', why: error.message }
+      this.#refusal = error.message
       this.changed()
     }
   }

@@ -12,7 +12,7 @@ import { useChanges } from './use-changes.js'
 
 interface RoomProps {
   readonly session: RoomSession
-  changeIdentity(): void
+  readonly changeIdentity: () => void
 }
 
 /** Counts what comes while the page is hidden, and says so in its title. */
@@ -60,10 +60,10 @@ export function Room({ session, changeIdentity }: RoomProps) {
           aria-haspopup="dialog"
           onClick={changeIdentity}
           title="Change name or room"
+          aria-label={`${name}: change name or room`}
         >
           <Picture name={name} />
           <span class="me-name">{name}</span>
-          <span class="visually-hidden">: change name or room</span>
         </button>
       </header>
       <main class="room">

@@ -55,6 +55,14 @@ describe('a timeline', () => {
     expect(timeline.oldestPosition).toBe('p5')
   })
 
+  it('shows a gap between a page of history and what comes after it', () => {
+    const timeline = new Timeline('me')
+    timeline.append(published(9))
+    timeline.prepend(newestFirst(5, 4), gap('purged', 3))
+    timeline.prepend([], gap('trimmed', 3))
+    expect(texts(timeline)).toEqual(['line 4', 'line 5', '[purged]', 'line 9'])
+  })
+
   it('keeps the chunks it does not touch', () => {
     const timeline = new Timeline('me')
     for (let offset = 101; offset <= 220; offset++) timeline.append(published(offset))

@@ -81,23 +81,16 @@ export class Timeline {
     return line
   }
 
-  appendGap({ reason, missed, from, to }: GapItem): void {
+  appendGap(item: GapItem): void {
     // What was acknowledged by the log that is gone stood before the gap; numbers of the new log say nothing about it.
-    const stored = reason === 'epoch-changed' ? this.locals.storedBefore(Infinity) : []
-    const gap: GapLine = {
-      kind: 'gap',
-      key: `gap ${from} ${to} ${this.#nextKey++}`,
-      reason,
-      missed,
-      fillable: FILLABLE.includes(reason),
-      filling: false,
-    }
-    this.#push([...stored.map((local) => this.#stored(local)), gap])
+    const stored = item.reason === 'epoch-changed' ? this.locals.storedBefore(Infinity) : []
+    this.#push([...stored.map((local) => this.#stored(local)), this.#gap(item)])
   }
 
-  /** A page of history, newest first, that ends where the timeline begins. */
-  prepend(newestFirst: readonly Published[]): void {
-    const lines = this.#takeAll(newestFirst)
+  /** A page of history, newest first, that ends where the timeline begins, or where the gap between them begins. */
+  prepend(newestFirst: readonly Published[], gap: GapItem | null = null): void {
+    const lines: TimelineItem[] = this.#takeAll(newestFirst)
+    if (gap !== null && lines.length > 0) lines.push(this.#gap(gap))
     const chunks: Chunk[] = []
     for (let end = lines.length; end > 0; end -= CHUNK_SIZE) {
       chunks.unshift(this.#chunk(lines.slice(Math.max(0, end - CHUNK_SIZE), end)))
@@ -165,7 +158,7 @@ export class Timeline {
       author: publisher ?? (typeof name === 'string' && name !== '' ? name : 'somebody'),
       isVerified: publisher !== null,
       isMine,
-      text: typeof text === 'string' ? text : ((JSON.stringify(data) as string | undefined) ?? ''),
+      text: typeof text === 'string' ? text : JSON.stringify(data),
       timeMs: time,
       offset,
       position,
@@ -191,6 +184,11 @@ export class Timeline {
       text,
       ...stored,
     }
+  }
+
+  #gap({ reason, missed }: GapItem): GapLine {
+    const fillable = FILLABLE.includes(reason)
+    return { kind: 'gap', key: `gap ${this.#nextKey++}`, reason, missed, fillable, filling: false }
   }
 
   #chunk(items: readonly TimelineItem[]): Chunk {

@@ -1,15 +1,17 @@
 import type { RefObject } from 'preact'
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
+import { resettleChunks } from './chunk-heights.js'
 import type { RoomSession } from './room-session.js'
 
 /** So close to the end counts as at the end. */
 const END_PX = 32
+/** Heights are measured anew once the width stands still for this long. */
+const RESIZE_MS = 150
 
 interface Scroll {
   readonly scroller: RefObject<HTMLElement>
   readonly isAtEnd: boolean
-  readonly widthPx: number
-  toEnd(): void
+  readonly toEnd: () => void
 }
 
 interface Anchor {
@@ -31,6 +33,16 @@ const anchorIn = (scroller: Element): Anchor | undefined => {
   return undefined
 }
 
+/** Puts the anchor back to where it was; without one shows the end. */
+const keepView = (scroller: Element, anchor: Anchor | undefined): void => {
+  if (anchor === undefined) {
+    scroller.scrollTop = scroller.scrollHeight
+  } else if (anchor.element.isConnected) {
+    const movedPx = anchor.element.getBoundingClientRect().top - anchor.topPx
+    if (Math.abs(movedPx) >= 0.5) scroller.scrollTop += movedPx
+  }
+}
+
 /**
  * Keeps the view where the reader left it: at the end while they are there, and otherwise on the same line, whatever is
  * put above or taken away. Browsers do it in part, and not all of them; theirs is switched off in the style sheet.
@@ -39,7 +51,6 @@ export const useScroll = (session: RoomSession): Scroll => {
   const scroller = useRef<HTMLElement>(null)
   const atEnd = useRef(true)
   const [isAtEnd, setIsAtEnd] = useState(true)
-  const [widthPx, setWidthPx] = useState(0)
   const sentCount = useRef(session.sentCount)
 
   // One's own new line is always shown.
@@ -47,16 +58,9 @@ export const useScroll = (session: RoomSession): Scroll => {
   sentCount.current = session.sentCount
   const anchor = atEnd.current || scroller.current === null ? undefined : anchorIn(scroller.current)
 
-  const keep = (): void => {
-    const element = scroller.current
-    if (element === null) return
-    if (atEnd.current) element.scrollTop = element.scrollHeight
-    else if (anchor?.element.isConnected === true) {
-      const movedPx = anchor.element.getBoundingClientRect().top - anchor.topPx
-      if (Math.abs(movedPx) >= 0.5) element.scrollTop += movedPx
-    }
-  }
-  useLayoutEffect(keep)
+  useLayoutEffect(() => {
+    if (scroller.current !== null) keepView(scroller.current, anchor)
+  })
 
   useEffect(() => {
     const element = scroller.current
@@ -66,25 +70,36 @@ export const useScroll = (session: RoomSession): Scroll => {
       setIsAtEnd(atEnd.current)
       session.look({ isAtEnd: atEnd.current })
     }
+    let widthPx = element.clientWidth
+    let timer: ReturnType<typeof setTimeout>
+    const remeasure = (): void => {
+      const view = atEnd.current ? undefined : anchorIn(element)
+      resettleChunks(element)
+      keepView(element, view)
+    }
     const resized = new ResizeObserver(() => {
-      setWidthPx(element.clientWidth)
-      if (atEnd.current) element.scrollTop = element.scrollHeight
+      if (atEnd.current) keepView(element, undefined)
+      if (element.clientWidth === widthPx) return
+      widthPx = element.clientWidth
+      clearTimeout(timer)
+      timer = setTimeout(remeasure, RESIZE_MS)
     })
     element.addEventListener('scroll', scrolled, { passive: true })
     resized.observe(element)
+    scrolled()
     return () => {
       element.removeEventListener('scroll', scrolled)
       resized.disconnect()
+      clearTimeout(timer)
     }
   }, [session])
 
   return {
     scroller,
     isAtEnd,
-    widthPx,
     toEnd: () => {
       atEnd.current = true
-      keep()
+      if (scroller.current !== null) keepView(scroller.current, undefined)
     },
   }
 }

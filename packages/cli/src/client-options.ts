@@ -140,11 +140,13 @@ const LOCAL_CODES: readonly string[] = ['closed', 'aborted', 'queue-full', 'outc
 /** The exit code that a failure of a command deserves. */
 export const failureError = (failure: Failure): CommandError =>
   LOCAL_CODES.includes(failure.code)
-    ? new CommandError(EXIT.failure, `It failed: ${failure.message} (${failure.code}).`)
+    ? new CommandError(EXIT.failure, `It failed: ${withoutStop(failure.message)} (${failure.code}).`)
     : refusedError(failure)
 
 export const refusedError = ({ code, message }: { readonly code: string; readonly message: string }): CommandError =>
-  new CommandError(EXIT.refused, `The server refused: ${message} (${code}).`)
+  new CommandError(EXIT.refused, `The server refused: ${withoutStop(message)} (${code}).`)
+
+const withoutStop = (sentence: string): string => sentence.replace(/\.$/, '')
 
 /** The answer of one command; rejects when it takes longer than it may. */
 export const withDeadline = async <Answer>(timeoutSeconds: number, answer: PromiseLike<Answer>): Promise<Answer> => {

@@ -1,12 +1,26 @@
 import type { GapItem, PublicationItem, SubscriptionItem } from '@tidings/client'
 
-/** A publication as a line says it: bytes as base64 in `bytes` in place of `data`, like the JSON codec on the wire. */
-export const publicationLine = (item: PublicationItem): object => {
-  const { data, ...rest } = item
-  return data instanceof Uint8Array ? { ...rest, bytes: Buffer.from(data).toString('base64') } : { ...rest, data }
-}
+/**
+ * A publication as a line says it, its fields in the same order whoever stored it: bytes as base64 in `bytes` in place of
+ * `data`, like the JSON codec on the wire.
+ */
+const publicationLine = ({ offset, position, time, publisher, id, key, tags, data }: PublicationItem): object => ({
+  kind: 'publication',
+  offset,
+  position,
+  time,
+  publisher,
+  id,
+  ...(key !== undefined && { key }),
+  ...(tags !== undefined && { tags }),
+  ...(data instanceof Uint8Array ? { bytes: Buffer.from(data).toString('base64') } : { data }),
+})
 
-export const itemLine = (item: SubscriptionItem): object => (item.kind === 'gap' ? item : publicationLine(item))
+const gapLine = ({ reason, missed, from, to }: GapItem): object => ({ kind: 'gap', reason, missed, from, to })
+
+/** One item of a subscription or a history page as an object for a line of JSON. */
+export const itemLine = (item: SubscriptionItem): object =>
+  item.kind === 'gap' ? gapLine(item) : publicationLine(item)
 
 const REASONS: Readonly<Record<GapItem['reason'], string>> = {
   trimmed: 'the channel keeps fewer',

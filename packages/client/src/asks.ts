@@ -5,16 +5,12 @@ import { type FailedResult, failed } from './tidings-error.js'
 
 type ReplyOf<Type extends Reply['type']> = Extract<Reply, { readonly type: Type }>
 
-interface Ask {
-  send(): void
-  finish(result: FailedResult): void
-}
-
 /** Commands that may be repeated without harm: each waits for a session, and is asked again in the next one. */
 export class Asks {
   readonly #commands: Commands
   readonly #begin: () => FailedResult | undefined
-  readonly #open = new Set<Ask>()
+  /** How to send each again, by how to finish it. */
+  readonly #open = new Map<(result: FailedResult) => void, () => void>()
 
   /** `begin` connects, or says why that is over. */
   constructor(commands: Commands, begin: () => FailedResult | undefined) {
@@ -33,7 +29,7 @@ export class Asks {
     return new Promise((resolve) => {
       let isSent = false
       const finish = (result: ReplyOf<Type> | FailedResult): void => {
-        this.#open.delete(ask)
+        this.#open.delete(finish)
         off()
         resolve(result)
       }
@@ -47,18 +43,17 @@ export class Asks {
           else if (reply?.type === type) finish(reply as ReplyOf<Type>)
         })
       }
-      const ask: Ask = { send, finish }
       const off = onAbort(signal, () => finish(failed('aborted', 'aborted')))
-      this.#open.add(ask)
+      this.#open.set(finish, send)
       send()
     })
   }
 
   opened(): void {
-    for (const ask of this.#open) ask.send()
+    for (const send of this.#open.values()) send()
   }
 
   close(over: FailedResult): void {
-    for (const ask of this.#open) ask.finish(over)
+    for (const finish of this.#open.keys()) finish(over)
   }
 }

@@ -79,7 +79,7 @@ class TidingsClient implements ChannelLink, SubscriptionLink {
   }
 
   close(): void {
-    this.#connection.close()
+    this.#connection.end()
   }
 
   channel(pattern: string, params: Readonly<Record<string, string>> = {}): Channel {

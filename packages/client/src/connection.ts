@@ -77,10 +77,6 @@ export class Connection {
     this.#socket?.send(frame as string | Uint8Array<ArrayBuffer>)
   }
 
-  close(): void {
-    this.#end()
-  }
-
   /** Ends this session, and tries again unless that is final. */
   fail(code: string, message = code, isFinal = false): void {
     if (this.#isClosed()) return
@@ -94,17 +90,16 @@ export class Connection {
     const isAskedAgain = code === 'unauthorized' && typeof token === 'function' && !this.#wasRefused
     const reason = { code, message }
     if (isFinal && !isAskedAgain) {
-      this.#end(reason)
+      this.end(reason)
       return
     }
-    const retryInMs = isAskedAgain ? 0 : backoffMs(round(), backoff)
+    const retryInMs = backoffMs(round(), backoff)
     this.#wasRefused ||= isAskedAgain
     this.#failures++
     this.#leave('waiting')
     if (this.#isClosed()) return
     this.#arm(retryInMs, () => this.#retry())
-    if (isOffline()) this.#retry()
-    else this.#set({ state: 'waiting', retryInMs, reason })
+    this.#set({ state: 'waiting', retryInMs, reason })
   }
 
   #set(change: ClientStateChange): void {
@@ -249,7 +244,8 @@ export class Connection {
     if (wasConnected) this.#events.lost()
   }
 
-  #end(reason?: DisconnectReason): void {
+  /** For good. */
+  end(reason?: DisconnectReason): void {
     if (this.#isClosed()) return
     this.#unwatchNetwork()
     this.#leave('closed')

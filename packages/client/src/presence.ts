@@ -29,6 +29,13 @@ export class Presence {
   }
 
   of(channel: string): ChannelPresence {
+    const change = async (
+      action: 'update' | 'leave',
+      data?: JsonValue,
+    ): Promise<{ readonly ok: true } | FailedResult> => {
+      const reply = await this.#ask(channel, action, data)
+      return 'ok' in reply ? reply : { ok: true }
+    }
     return {
       enter: async (data) => {
         const entry: Entry = { data: plain(data), isIn: false }
@@ -38,16 +45,15 @@ export class Presence {
       },
       update: async (data) => {
         const copy = plain(data)
-        const reply = await this.#ask(channel, 'update', copy)
-        if ('ok' in reply) return reply
+        const result = await change('update', copy)
         const entry = this.#entries.get(channel)
-        if (entry) entry.data = copy
-        return { ok: true }
+        if (result.ok && entry) entry.data = copy
+        return result
       },
       leave: async () => {
         this.#entries.delete(channel)
-        const reply = await this.#ask(channel, 'leave')
-        return 'ok' in reply && reply.error.code !== 'not-present' ? reply : { ok: true }
+        const result = await change('leave')
+        return result.ok || result.error.code !== 'not-present' ? result : { ok: true }
       },
       get: async () => {
         const reply = await this.#ask(channel, 'get')

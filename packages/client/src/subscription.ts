@@ -94,7 +94,7 @@ export class ChannelSubscription implements Subscription {
       next: () => this.#next(),
       return: () => {
         this.unsubscribe()
-        return this.#next()
+        return Promise.resolve(DONE)
       },
       [Symbol.asyncIterator]: () => iterator,
     }
@@ -111,7 +111,7 @@ export class ChannelSubscription implements Subscription {
   /** Subscribes where it stopped, if the session is open and the application has room. */
   readonly join = (): void => {
     const { commands, settings } = this.#link
-    if (this.#phase !== 'off' || this.#state === 'ended' || !commands.limits) return
+    if (this.#phase !== 'off' || !commands.limits) return
     if (this.#state === 'paused' && this.#buffer.length > settings.maxBufferedItems >> 1) return
     const { rewind, policy, presence } = this.#options
     const from = this.#received
@@ -142,17 +142,18 @@ export class ChannelSubscription implements Subscription {
 
   /** Throws when the push is malformed. */
   push(push: ServerMessage): void {
-    if (this.#phase !== 'on' || this.#state === 'ended') return
+    if (this.#phase !== 'on') return
     switch (push.type) {
       case 'publications':
-        for (const item of push.publications) this.#publication(item)
+        if (this.#hasRoom()) for (const item of push.publications) this.#publication(item)
         break
-      case 'gap': {
-        const { reason, from, to, missed } = push
-        const isAccepted = this.#accept(to, { kind: 'gap', reason, from, to, missed })
-        if (isAccepted && reason === 'epoch-changed') this.#lastOffset = -1
+      case 'gap':
+        if (this.#hasRoom()) {
+          const { reason, from, to, missed } = push
+          this.#accept(to, { kind: 'gap', reason, from, to, missed })
+          if (reason === 'epoch-changed') this.#lastOffset = -1
+        }
         break
-      }
       case 'caught-up':
         this.#attempt = 0
         this.#accept(push.position)
@@ -228,22 +229,23 @@ export class ChannelSubscription implements Subscription {
     if (typeof offset !== 'number') malformed()
     if (this.#phase !== 'on' || offset <= this.#lastOffset) return
     const isHidden = 'echo' in item || this.#link.isUnheard(this.#name.channel, item)
-    if (this.#accept(position, isHidden ? undefined : { kind: 'publication', ...item })) this.#lastOffset = offset
+    this.#accept(position, isHidden ? undefined : { kind: 'publication', ...item })
+    this.#lastOffset = offset
   }
 
-  /**
-   * Takes the next item in the order, or moves the position past something that is not handed out. False when the
-   * application is behind: then the item is left to the server.
-   */
-  #accept(after: Position, item?: SubscriptionItem): boolean {
+  /** False when the application is behind: then the push is left to the server, until it is asked again. */
+  #hasRoom(): boolean {
+    if (this.#buffer.length < this.#link.settings.maxBufferedItems) return true
+    this.#leave()
+    this.#set('paused')
+    return false
+  }
+
+  /** Takes the next item in the order, or moves the position past something that is not handed out. */
+  #accept(after: Position, item?: SubscriptionItem): void {
     if (typeof after !== 'string') malformed()
     const last = this.#buffer.at(-1)
     if (item) {
-      if (this.#buffer.length >= this.#link.settings.maxBufferedItems) {
-        this.#leave()
-        this.#set('paused')
-        return false
-      }
       this.#buffer.push({ item, after })
     } else if (last) {
       last.after = after
@@ -252,7 +254,6 @@ export class ChannelSubscription implements Subscription {
     }
     this.#received = after
     this.#drain()
-    return true
   }
 
   /** Hands what is buffered to those who wait for it. */
@@ -276,9 +277,7 @@ export class ChannelSubscription implements Subscription {
   async #next(): Promise<Next> {
     if (this.#buffer.length > 0) return this.#take()
     if (this.#state !== 'ended') return new Promise((resolve) => this.#waiters.push(resolve))
-    const error = this.#error
-    this.#error = undefined
-    if (error) throw error
+    if (this.#error) throw this.#error
     return DONE
   }
 

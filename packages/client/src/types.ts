@@ -56,7 +56,10 @@ export interface ClientOptions<App extends Contract = Contract> {
   readonly clientId?: string | undefined
   /** Publishes that may wait for an acknowledgement at once; further ones fail with `queue-full`. Default 1000. */
   readonly maxQueuedPublishes?: number | undefined
-  /** Items that may wait for the application in one subscription. Default 1000. */
+  /**
+   * Items that may wait for the application in one subscription before it stops taking more, and resumes later. What is
+   * in the frame that reaches this still fits. Default 1000.
+   */
   readonly maxBufferedItems?: number | undefined
   /** Bounds of the exponential backoff, which has full jitter. Default 500 and 20000. */
   readonly backoff?: { readonly minMs: number; readonly maxMs: number } | undefined

@@ -139,6 +139,19 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
     accept: (connection: Connection) => ConnectionHandler,
   ): (() => void) => attachWebSockets(server, { path, codecs, limits, turn, admit, accept })
 
+  let closed: Promise<void> | undefined
+  const close = async (drainMs: number): Promise<void> => {
+    status = 'closing'
+    await sessions.close(drainMs)
+    hub.close()
+    presence.close()
+    entries.close()
+    await ready.then(
+      () => backend.close(),
+      () => undefined,
+    )
+  }
+
   return {
     ready,
     failed,
@@ -155,17 +168,9 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
     respondHealth(request, response) {
       respondHealth(this.health(), request, response)
     },
-    close: async ({ drainMs = 5000 } = {}) => {
-      if (status === 'closing') return
-      status = 'closing'
-      await sessions.close(drainMs)
-      hub.close()
-      presence.close()
-      entries.close()
-      await ready.then(
-        () => backend.close(),
-        () => undefined,
-      )
+    close: ({ drainMs = 5000 } = {}) => {
+      closed ??= close(drainMs)
+      return closed
     },
   }
 }

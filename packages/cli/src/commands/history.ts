@@ -11,7 +11,7 @@ import {
 } from '../client-options.js'
 import { clientHelp } from '../help.js'
 import { onInterrupt } from '../interrupt.js'
-import { gapSentence, publicationLine } from '../items.js'
+import { gapSentence, itemLine } from '../items.js'
 import { endWithReader, notice, writeLine } from '../output.js'
 
 interface HistoryFlags extends ClientFlags {
@@ -95,7 +95,7 @@ const printPages = async (
 const printPage = async ({ gap, items }: HistoryPage): Promise<void> => {
   if (gap !== null) {
     notice(gapSentence(gap))
-    await writeLine(gap)
+    await writeLine(itemLine(gap))
   }
-  for (const item of items) await writeLine(publicationLine(item))
+  for (const item of items) await writeLine(itemLine(item))
 }

@@ -56,9 +56,8 @@ const CONFIG = objectOf({
   memory: trueOrFalse.optional(),
   dev: trueOrFalse.optional(),
   echo: text.optional(),
-  contract: z
-    .looseObject({ channels: z.custom<Channels>(isObject, 'must be an object') }, 'must be a contract')
-    .optional(),
+  // Not looked into by zod, which would copy it: a contract may be an object of any making.
+  contract: z.custom<{ readonly channels?: unknown }>(isObject, 'must be a contract').optional(),
   allow: z
     .record(
       z.string(),
@@ -133,12 +132,13 @@ const knownKeys = ([top]: readonly PropertyKey[]): readonly string[] => {
 }
 
 /** What `defineContract` made is taken as it is; the plain form of JSON becomes a contract here. */
-const asContract = (contract: { readonly channels: Channels }, name: string): Contract => {
+const asContract = (contract: { readonly channels?: unknown }, name: string): Contract => {
+  if (!isObject(contract.channels)) throw usageError(`${name}: contract.channels must be an object.`)
   if ('match' in contract && typeof contract.match === 'function') return contract as Contract
   const extra = Object.keys(contract).find((key) => key !== 'channels')
   if (extra !== undefined) throw usageError(`${name}: contract.${extra} is not a setting; a contract has channels.`)
   try {
-    return defineContract(contract.channels)
+    return defineContract(contract.channels as Channels)
   } catch (error) {
     if (error instanceof ContractError) throw usageError(`${name}: contract: ${error.message}.`)
     throw error

@@ -40,13 +40,6 @@ export const createHttpServer = (parts: HttpParts, timeouts = TIMEOUTS): Server 
       else respond(response, 500, 'internal', 'this cannot be served now')
     }
   })
-  const { echo } = parts
-  server.on('upgrade', (request: IncomingMessage, socket: Duplex) => {
-    const path = pathOf(request.url ?? '/')
-    if (path === WEBSOCKET_PATH || path === echo) return
-    socket.on('error', () => socket.destroy())
-    endWith(socket, 404, 'Not Found')
-  })
   server.on('clientError', (error, socket) => {
     const [status, text] = CLIENT_ERRORS[systemCode(error) ?? ''] ?? [400, 'Bad Request']
     endWith(socket, status, text)

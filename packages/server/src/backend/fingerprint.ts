@@ -41,7 +41,7 @@ export const payloadHash = (publication: NewPublication): string => {
 }
 
 /** 16 bytes of SHA-256, one byte a character. */
-export const shortHash = (input: string | Uint8Array): string => hash('sha256', input, 'latin1').slice(0, HASH_BYTES)
+export const shortHash = (input: string | Uint8Array): string => hash('sha256', input, 'binary').slice(0, HASH_BYTES)
 
 /** The same as text; short publications stand for themselves, which is cheaper than a hash and as exact. */
 export const fingerprintOf = (publication: NewPublication): string => {

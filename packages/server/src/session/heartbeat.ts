@@ -6,6 +6,7 @@ interface Reading {
   readonly received: number
   readonly taken: number
   readonly buffered: number
+  readonly isPaused: boolean
 }
 
 interface Pulse {
@@ -23,13 +24,16 @@ export class Heartbeats {
   readonly #rules: Heartbeat
   readonly #monotonic: () => number
   readonly #pulses = new Map<Session, Pulse>()
+  readonly #tickMs: number
   readonly #timer: NodeJS.Timeout
+  #tickedAt: number
 
   constructor(rules: Heartbeat, monotonic: () => number) {
     this.#rules = rules
     this.#monotonic = monotonic
-    const tickMs = Math.max(10, Math.min(1000, (rules.deadlineMs - rules.intervalMs) / 4))
-    this.#timer = setInterval(() => this.#tick(), tickMs)
+    this.#tickMs = Math.max(10, Math.min(1000, (rules.deadlineMs - rules.intervalMs) / 4))
+    this.#tickedAt = monotonic()
+    this.#timer = setInterval(() => this.#tick(), this.#tickMs)
     this.#timer.unref()
   }
 
@@ -48,7 +52,12 @@ export class Heartbeats {
 
   #tick(): void {
     const now = this.#monotonic()
+    const sinceTickMs = now - this.#tickedAt
+    this.#tickedAt = now
+    // While this process stood still it heard nobody, and it has not read yet what came meanwhile.
+    const uncountedMs = sinceTickMs > 2 * this.#tickMs ? sinceTickMs : 0
     for (const [session, pulse] of this.#pulses) {
+      pulse.at += uncountedMs
       const reading = read(session)
       const isAlive = showsLife(pulse.reading, reading)
       pulse.reading = reading
@@ -71,8 +80,14 @@ const read = ({ connection }: Session): Reading => ({
   received: connection.bytesReceived,
   taken: connection.bytesTaken,
   buffered: connection.outbound.bufferedBytes,
+  isPaused: connection.isPaused,
 })
 
-// Bytes that our own system took say nothing of the peer, unless its buffer was full before: then the peer made room.
+/**
+ * Bytes that our own system took say nothing of the peer, unless its buffer was full before: then the peer made room.
+ * A peer that owes us nothing and that we do not listen to cannot show any life, and is not held to it.
+ */
 const showsLife = (before: Reading, now: Reading): boolean =>
-  now.received !== before.received || (before.buffered > 0 && now.taken > before.taken)
+  now.received !== before.received ||
+  (before.buffered > 0 && now.taken > before.taken) ||
+  (now.isPaused && now.buffered === 0)

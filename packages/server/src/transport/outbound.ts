@@ -73,8 +73,9 @@ export class Outbound implements Deferred {
 
   /** Calls back once everything buffered has left, or the connection has ended. */
   whenDrained(callback: () => void): void {
-    if (this.#ended || !this.#socket.writable || this.#socket.writableLength === 0) setImmediate(callback)
-    else if (this.#socket.writableNeedDrain) this.#waiting.push(callback)
+    const { writable, writableLength, writableNeedDrain } = this.#socket
+    if (this.#ended || writableLength === 0) setImmediate(callback)
+    else if (writableNeedDrain || !writable) this.#waiting.push(callback)
     // Below the socket's own mark it says nothing when it is empty; a write that ends does.
     else this.#socket.write('', () => callback())
   }

@@ -20,6 +20,8 @@ export interface Connection {
   readonly bytesReceived: number
   /** Bytes that the operating system took for the peer so far. */
   readonly bytesTaken: number
+  /** Whether it is not read from, so that nothing the peer says can be heard. */
+  readonly isPaused: boolean
   /** Asks the peer for a sign of life that its protocol answers by itself. */
   ping(): void
   /** Stops handing frames over until `resume`; what is already read still comes. Calls nest. */

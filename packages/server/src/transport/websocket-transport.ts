@@ -8,6 +8,7 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { Outbound } from './outbound.js'
 import type { Connection, ConnectionHandler, Handshake } from './transport.js'
 import type { Turn } from './turn.js'
+import { routeUpgrades, type UpgradeHandler } from './upgrade-router.js'
 
 export interface WebSocketLimits {
   /** Largest frame (after reassembly) a client may send, in bytes; more closes with 1009. */
@@ -42,6 +43,8 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
 
 const refuse = (socket: Duplex, status: number, code: string, message: string): void => {
   const body = `${JSON.stringify({ code, message })}\n`
+  // A peer that never closes its side must not keep the socket.
+  socket.once('finish', () => socket.destroy())
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_TEXT[status] ?? 'Error'}\r\nContent-Type: application/json; charset=utf-8\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
@@ -54,17 +57,13 @@ const offeredSubprotocols = (request: IncomingMessage): readonly string[] =>
     .map((name) => name.trim())
     .filter((name) => name !== '')
 
-const pathOf = (url: string): string => {
-  const end = url.search(/[?#]/)
-  return end === -1 ? url : url.slice(0, end)
-}
-
 /**
  * Serves WebSockets on one path of an HTTP server that somebody else owns. Returns a function that stops it taking new
  * ones; open connections go on. Sockets for other paths are left to other listeners, or refused if there are none.
+ * Throws when the path is taken.
  */
 export const attachWebSockets = (server: HttpServer | HttpsServer, endpoint: WebSocketEndpoint): (() => void) => {
-  const { limits, codecs } = endpoint
+  const { limits, codecs, path } = endpoint
   const webSockets = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -75,12 +74,7 @@ export const attachWebSockets = (server: HttpServer | HttpsServer, endpoint: Web
     handleProtocols: (offered) => codecs.map((codec) => codec.subprotocol).find((name) => offered.has(name)) ?? false,
   })
 
-  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    if (pathOf(request.url ?? '/') !== endpoint.path) {
-      if (server.listenerCount('upgrade') === 1)
-        refuse(socket, 404, 'not-found', `no WebSocket is served on this path; try ${endpoint.path}`)
-      return
-    }
+  const upgrade: UpgradeHandler = (request, socket, head) => {
     socket.on('error', () => socket.destroy())
     const refusal = endpoint.admit(request)
     if (refusal !== undefined) return refuse(socket, refusal.status, refusal.code, refusal.message)
@@ -95,24 +89,24 @@ export const attachWebSockets = (server: HttpServer | HttpsServer, endpoint: Web
     })
   }
 
-  server.on('upgrade', onUpgrade)
-  return () => server.off('upgrade', onUpgrade)
+  return routeUpgrades(server, path, upgrade, (_request, socket) => {
+    socket.on('error', () => socket.destroy())
+    refuse(socket, 404, 'not-found', `no WebSocket is served on this path; try ${path}`)
+  })
 }
 
 const connect = (webSocket: WebSocket, request: IncomingMessage, codec: Codec, endpoint: WebSocketEndpoint): void => {
   const connection = new WebSocketConnection(webSocket, request, codec, endpoint)
   const handler = endpoint.accept(connection)
-  let clean = false
   webSocket.on('message', (data, isBinary) => handler.frame(data as Buffer, !isBinary))
   webSocket.on('ping', (payload) => {
-    // Pings of a peer that does not read are not answered: pongs must not pile up.
-    if (!connection.outbound.isFull) connection.outbound.pong(payload)
+    // Pings of a peer that does not read are not answered: pongs must not pile up. Nor is one after the goodbye.
+    if (!connection.outbound.isFull && webSocket.readyState === webSocket.OPEN) connection.outbound.pong(payload)
   })
   // 1006 is what ws reports when no close frame came, 1005 when it came without a code.
   webSocket.on('close', (code) => {
-    clean = code !== 1006
     connection.outbound.end()
-    handler.closed(clean)
+    handler.closed(code !== 1006)
   })
   // ws closes the connection with the right code itself; without a listener the error would be thrown.
   webSocket.on('error', () => undefined)
@@ -144,6 +138,10 @@ class WebSocketConnection implements Connection {
 
   get bytesTaken(): number {
     return this.#socket.bytesWritten - this.#socket.writableLength
+  }
+
+  get isPaused(): boolean {
+    return this.#pauses > 0
   }
 
   ping(): void {

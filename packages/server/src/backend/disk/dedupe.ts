@@ -1,26 +1,33 @@
 import { BackendError, type NewPublication, type PublishResult } from '../backend.js'
+import { Deque } from '../deque.js'
 import { HASH_BYTES, payloadHash } from '../fingerprint.js'
+import { formatPosition } from '../position.js'
 import { dedupeKey } from './keys.js'
+import type { Lineage } from './lineage.js'
 import type { RunningClock } from './running-clock.js'
 import type { Store, Writes } from './store.js'
 
 /**
- * The ids of publications within their windows, untouched by retention.
+ * The ids of publications within their windows, untouched by retention. They are looked up in memory. The table `dedupe`
+ * has one row for each batch and window, because rows at random places would cost a batch ten times as much:
  *
- * Table `dedupe`, by a hash of channel, scope and id: 16 bytes hash of the publication, then 6 bytes big-endian each the
- * end of its window (running clock), its offset and its time, then its position as text.
- * Table `expiry`: end of a window (6 bytes) and a number (6 bytes), for each batch the keys in `dedupe` that end then.
+ *   key    end of the window (running clock) and number of the row, 6 bytes each, big-endian
+ *   value  for each id 48 bytes: hash of channel, scope and id (16), hash of the publication (16), and big-endian its
+ *          offset (6), its time (6) and the number of its incarnation (4)
  */
 interface Remembered {
-  /** One byte a character, as in PublicationKey. */
   readonly payloadHash: string
   readonly expiresAt: number
-  readonly result: PublishResult
+  readonly offset: number
+  readonly time: number
+  readonly incarnation: number
 }
 
-const NUMBER_BYTES = 6
-const POSITION_AT = HASH_BYTES + 3 * NUMBER_BYTES
-const MAX_NUMBER = 2 ** (8 * NUMBER_BYTES) - 1
+interface Row {
+  readonly expiresAt: number
+  readonly key: Buffer
+  readonly ids: readonly string[]
+}
 
 /** What a publish is known by: hashes, one byte a character. */
 export interface PublicationKey {
@@ -28,19 +35,31 @@ export interface PublicationKey {
   readonly payloadHash: string
 }
 
-export class Dedupe {
-  readonly #store: Store
-  readonly #clock: RunningClock
-  /** Of the batch under way, by key: not readable from the store yet. */
-  #fresh = new Map<string, Remembered>()
-  /** Of the batch under way: the keys that end at a time. */
-  #ends = new Map<number, string[]>()
-  #batchNumber = 0
+const NUMBER_BYTES = 6
+const KEY_BYTES = 2 * NUMBER_BYTES
+const ENTRY_BYTES = 2 * HASH_BYTES + 2 * NUMBER_BYTES + 4
+const ALL = { start: Buffer.alloc(KEY_BYTES), end: Buffer.alloc(KEY_BYTES, 0xff) }
 
-  constructor(store: Store, clock: RunningClock) {
-    this.#store = store
+/** The queue of what was read from the disk, whose windows are not known. */
+const FROM_DISK = 0
+
+export class Dedupe {
+  readonly #clock: RunningClock
+  readonly #lineage: Lineage
+  readonly #maxEntries: number
+  readonly #ids = new Map<string, Remembered>()
+  /** By window: rows of one window end in the order they were written. */
+  readonly #rows = new Map<number, Deque<Row>>()
+  /** Of the batch under way, by window. */
+  #fresh = new Map<number, string[]>()
+  #rowNumber = 0
+
+  /** Reads all that is remembered. Throws if it cannot be understood. */
+  constructor(store: Store, clock: RunningClock, lineage: Lineage, maxEntries: number) {
     this.#clock = clock
-    this.#batchNumber = clock.now()
+    this.#lineage = lineage
+    this.#maxEntries = maxEntries
+    for (const { key, value } of store.scan('dedupe', ALL)) this.#load(Buffer.from(key), value)
   }
 
   keyOf(channel: string, publication: NewPublication): PublicationKey {
@@ -49,101 +68,129 @@ export class Dedupe {
 
   /** The first publish's result if the id is within its window. Throws BackendError `id-conflict`. */
   find({ key, payloadHash: hash }: PublicationKey): PublishResult | undefined {
-    const first = this.#fresh.get(key) ?? this.#stored(bytesOf(key))
+    const first = this.#ids.get(key)
     if (first === undefined || first.expiresAt <= this.#clock.now()) return undefined
     if (first.payloadHash !== hash) {
       throw new BackendError('id-conflict', 'This id was used for another publication.')
     }
-    return { ...first.result, duplicate: true }
+    const { offset, time, incarnation } = first
+    const position = formatPosition(this.#lineage.nameOf(incarnation), offset)
+    return { position, offset, time, durability: 'disk', duplicate: true }
   }
 
-  remember(writes: Writes, { key, payloadHash: hash }: PublicationKey, result: PublishResult, windowMs: number): void {
-    const expiresAt = this.#clock.now() + windowMs
-    const remembered = { payloadHash: hash, expiresAt, result }
-    this.#fresh.set(key, remembered)
-    writes.put('dedupe', bytesOf(key), encode(remembered))
-    const keys = this.#ends.get(expiresAt)
-    if (keys === undefined) this.#ends.set(expiresAt, [key])
+  /** Throws BackendError `overloaded` if there is no room for one more. */
+  checkRoom(): void {
+    if (this.#ids.size < this.#maxEntries) return
+    throw new BackendError('overloaded', 'Too many publication ids within their dedupe windows.')
+  }
+
+  remember(
+    { key, payloadHash: hash }: PublicationKey,
+    place: { offset: number; time: number },
+    windowMs: number,
+  ): void {
+    const { offset, time } = place
+    const expiresAt = this.#clock.now() + Math.ceil(windowMs)
+    this.#ids.set(key, { payloadHash: hash, expiresAt, offset, time, incarnation: this.#lineage.current })
+    const keys = this.#fresh.get(windowMs)
+    if (keys === undefined) this.#fresh.set(windowMs, [key])
     else keys.push(key)
   }
 
-  /** Ends a batch: writes when its ids end, and removes up to about `limit` that have ended. */
+  /** Ends a batch: writes its ids, and removes up to about `limit` whose windows have ended. */
   finish(writes: Writes, limit: number): void {
     this.#removeEnded(writes, limit)
-    for (const [expiresAt, keys] of this.#ends) {
-      this.#batchNumber += 1
-      writes.put('expiry', expiryKey(expiresAt, this.#batchNumber), bytesOf(keys.join('')))
+    for (const [windowMs, ids] of this.#fresh) {
+      // All are kept for as long as the last of them: a batch is one moment but for a few milliseconds.
+      const expiresAt = this.#clock.now() + Math.ceil(windowMs)
+      this.#rowNumber += 1
+      const row: Row = { expiresAt, key: rowKey(expiresAt, this.#rowNumber), ids }
+      writes.put('dedupe', row.key, Buffer.concat(ids.map((id) => this.#encode(id))))
+      this.#queueOf(windowMs).push(row)
     }
-    this.#ends = new Map()
   }
 
-  /** The batch is on the disk, or came to nothing. */
+  /** The batch is on the disk. */
   settle(): void {
     this.#fresh = new Map()
-    this.#ends = new Map()
   }
 
-  /** Whether any id's window has ended, so that a batch should be written to remove it. */
+  /** The batch came to nothing, its rows included. */
+  abandon(): void {
+    for (const ids of this.#fresh.values()) for (const id of ids) this.#ids.delete(id)
+    this.#fresh = new Map()
+  }
+
+  /** Whether any window has ended, so that a batch should be written to remove its ids. */
   hasEnded(): boolean {
-    for (const { key } of this.#store.scan('expiry', this.#endedRange())) return key.length > 0
+    const now = this.#clock.now()
+    for (const rows of this.#rows.values()) if ((rows.at(0)?.expiresAt ?? Infinity) <= now) return true
     return false
   }
 
   #removeEnded(writes: Writes, limit: number): void {
     const now = this.#clock.now()
     let left = limit
-    for (const { key, value } of this.#store.scan('expiry', this.#endedRange())) {
-      for (let at = 0; at < value.length; at += HASH_BYTES) {
-        const entryKey = value.subarray(at, at + HASH_BYTES)
-        const entry = this.#stored(entryKey)
-        // One that was published anew since then has a later end, and an entry of its own for it.
-        if (entry !== undefined && entry.expiresAt <= now && !this.#fresh.has(entryKey.toString('latin1'))) {
-          writes.remove('dedupe', entryKey)
+    for (const [windowMs, rows] of this.#rows) {
+      let row = rows.at(0)
+      while (row !== undefined && row.expiresAt <= now && left > 0) {
+        for (const id of row.ids) {
+          // One that was published anew since then has a later end, and is in a later row too.
+          if ((this.#ids.get(id)?.expiresAt ?? Infinity) <= now) this.#ids.delete(id)
         }
-        left -= 1
+        writes.remove('dedupe', row.key)
+        left -= row.ids.length
+        rows.shift()
+        row = rows.at(0)
       }
-      writes.remove('expiry', key)
-      if (left <= 0) return
+      if (rows.length === 0) this.#rows.delete(windowMs)
     }
   }
 
-  #endedRange(): { readonly start: Buffer; readonly end: Buffer } {
-    return { start: expiryKey(0, 0), end: expiryKey(this.#clock.now(), MAX_NUMBER) }
+  #queueOf(windowMs: number): Deque<Row> {
+    let rows = this.#rows.get(windowMs)
+    if (rows === undefined) {
+      rows = new Deque()
+      this.#rows.set(windowMs, rows)
+    }
+    return rows
   }
 
-  #stored(key: Buffer): Remembered | undefined {
-    const value = this.#store.get('dedupe', key)
-    return value === undefined ? undefined : decode(value)
+  #encode(id: string): Buffer {
+    const entry = Buffer.alloc(ENTRY_BYTES)
+    const remembered = this.#ids.get(id)
+    if (remembered === undefined) return entry
+    entry.write(id, 0, 'latin1')
+    entry.write(remembered.payloadHash, HASH_BYTES, 'latin1')
+    entry.writeUIntBE(remembered.offset, 2 * HASH_BYTES, NUMBER_BYTES)
+    entry.writeUIntBE(remembered.time, 2 * HASH_BYTES + NUMBER_BYTES, NUMBER_BYTES)
+    entry.writeUInt32BE(remembered.incarnation, 2 * HASH_BYTES + 2 * NUMBER_BYTES)
+    return entry
+  }
+
+  #load(key: Buffer, value: Buffer): void {
+    const expiresAt = key.readUIntBE(0, NUMBER_BYTES)
+    this.#rowNumber = Math.max(this.#rowNumber, key.readUIntBE(NUMBER_BYTES, NUMBER_BYTES))
+    const ids: string[] = []
+    for (let at = 0; at < value.length; at += ENTRY_BYTES) {
+      const id = value.toString('latin1', at, at + HASH_BYTES)
+      ids.push(id)
+      // Rows come in the order of their ends, so the latest of an id is the last.
+      this.#ids.set(id, {
+        payloadHash: value.toString('latin1', at + HASH_BYTES, at + 2 * HASH_BYTES),
+        expiresAt,
+        offset: value.readUIntBE(at + 2 * HASH_BYTES, NUMBER_BYTES),
+        time: value.readUIntBE(at + 2 * HASH_BYTES + NUMBER_BYTES, NUMBER_BYTES),
+        incarnation: value.readUInt32BE(at + 2 * HASH_BYTES + 2 * NUMBER_BYTES),
+      })
+    }
+    this.#queueOf(FROM_DISK).push({ expiresAt, key, ids })
   }
 }
 
-const bytesOf = (text: string): Buffer => Buffer.from(text, 'latin1')
-
-const expiryKey = (expiresAt: number, batch: number): Buffer => {
-  const key = Buffer.allocUnsafe(2 * NUMBER_BYTES)
+const rowKey = (expiresAt: number, number: number): Buffer => {
+  const key = Buffer.allocUnsafe(KEY_BYTES)
   key.writeUIntBE(expiresAt, 0, NUMBER_BYTES)
-  key.writeUIntBE(batch, NUMBER_BYTES, NUMBER_BYTES)
+  key.writeUIntBE(number, NUMBER_BYTES, NUMBER_BYTES)
   return key
 }
-
-const encode = ({ payloadHash: hash, expiresAt, result }: Remembered): Buffer => {
-  const value = Buffer.allocUnsafe(POSITION_AT + result.position.length)
-  value.write(hash, 0, 'latin1')
-  value.writeUIntBE(expiresAt, HASH_BYTES, NUMBER_BYTES)
-  value.writeUIntBE(result.offset, HASH_BYTES + NUMBER_BYTES, NUMBER_BYTES)
-  value.writeUIntBE(result.time, HASH_BYTES + 2 * NUMBER_BYTES, NUMBER_BYTES)
-  value.write(result.position, POSITION_AT, 'latin1')
-  return value
-}
-
-const decode = (value: Buffer): Remembered => ({
-  payloadHash: value.toString('latin1', 0, HASH_BYTES),
-  expiresAt: value.readUIntBE(HASH_BYTES, NUMBER_BYTES),
-  result: {
-    offset: value.readUIntBE(HASH_BYTES + NUMBER_BYTES, NUMBER_BYTES),
-    time: value.readUIntBE(HASH_BYTES + 2 * NUMBER_BYTES, NUMBER_BYTES),
-    position: value.toString('latin1', POSITION_AT),
-    durability: 'disk',
-    duplicate: false,
-  },
-})

@@ -28,6 +28,7 @@ export interface DiskLogOptions {
   readonly running: RunningClock
   /** Publishes are refused `storage-full` while the store uses more. */
   readonly maxBytes: number
+  readonly maxDedupeEntries: number
   readonly flushDeadlineMs: number
   readonly fail: (error: BackendError) => void
 }
@@ -35,6 +36,11 @@ export interface DiskLogOptions {
 /** How much a batch removes, however little it publishes, and how much for each publication. */
 const MIN_REMOVALS = 2048
 const REMOVALS_PER_JOB = 4
+
+/** Of the disk, so that removing and small facts can still be written when it is full. */
+const RESERVE_BYTES = 512 * 1024
+/** How much more than what it holds a batch may take of the disk, at worst. */
+const ROOM_FACTOR = 2
 
 const IDLE_MS = 60_000
 const CLOCK_KEY = Buffer.from('clock')
@@ -52,17 +58,18 @@ export class DiskLog implements Log {
   /** Channels with publications below their floors that are still in the store. */
   readonly #behind = new Set<DiskChannel>()
   #isTidying = false
-  #usedBytes = 0
+  /** What the batch under way may still take; looked up with its first publish. */
+  #roomBytes: { disk: number; budget: number } | null = null
 
   constructor(options: DiskLogOptions) {
     const { store, running, flushDeadlineMs, fail } = options
     this.#options = options
-    this.#dedupe = new Dedupe(store, running)
+    this.#dedupe = new Dedupe(store, running, options.lineage, options.maxDedupeEntries)
     this.#context = {
       dedupe: this.#dedupe,
       now: () => this.#options.clock.now(),
       touch: (channel) => this.#touch(channel.name, channel),
-      checkRoom: () => this.#checkRoom(),
+      takeRoom: (bytes) => this.#takeRoom(bytes),
     }
     const steps: BatchSteps = {
       finish: (writes, jobs) => this.#finishBatch(writes, jobs),
@@ -70,7 +77,6 @@ export class DiskLog implements Log {
       failed: () => this.#failed(),
     }
     this.writer = new Writer(store, steps, flushDeadlineMs, fail)
-    this.#usedBytes = store.usedBytes()
   }
 
   publish(channel: LogChannel, publication: NewPublication): Promise<PublishResult> {
@@ -137,9 +143,22 @@ export class DiskLog implements Log {
     if (this.#behind.size > 0 || this.#dedupe.hasEnded()) this.#queueTidying()
   }
 
-  #checkRoom(): void {
-    if (this.#usedBytes < this.#options.maxBytes) return
-    throw new BackendError('storage-full', 'The data directory reached its `maxBytes`: raise it, or keep less history.')
+  /** Whether the disk and `maxBytes` have room for so much more in this batch. */
+  #takeRoom(bytes: number): void {
+    const { store, maxBytes } = this.#options
+    if (this.#roomBytes === null) {
+      const { usedBytes, freeBytes } = store.room()
+      this.#roomBytes = { disk: freeBytes - RESERVE_BYTES, budget: maxBytes - usedBytes }
+    }
+    const room = this.#roomBytes
+    if (room.budget <= 0) {
+      throw new BackendError('storage-full', 'The data directory reached `maxBytes`: raise it, or keep less history.')
+    }
+    if (room.disk < bytes * ROOM_FACTOR) {
+      throw new BackendError('storage-full', 'The disk is full: make room, and publish again.')
+    }
+    room.disk -= bytes * ROOM_FACTOR
+    room.budget -= bytes
   }
 
   async #reading<Result>(channel: LogChannel, read: (log: DiskChannel) => Result): Promise<Result> {
@@ -210,6 +229,7 @@ export class DiskLog implements Log {
 
   #flushed(): void {
     for (const log of this.#touched) log.settle()
+    this.#dedupe.settle()
     this.#endBatch()
   }
 
@@ -218,13 +238,13 @@ export class DiskLog implements Log {
       log.abandon()
       if (log.isBehind) this.#behind.add(log)
     }
+    this.#dedupe.abandon()
     this.#endBatch()
   }
 
   #endBatch(): void {
     this.#touched.clear()
-    this.#dedupe.settle()
-    this.#usedBytes = this.#options.store.usedBytes()
+    this.#roomBytes = null
   }
 
   #noteBehind(log: DiskChannel): void {

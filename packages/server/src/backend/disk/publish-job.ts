@@ -12,7 +12,7 @@ export interface PublishContext {
   /** The channel, as one that the batch changes. */
   touch(channel: LogChannel): DiskChannel
   /** Throws BackendError `storage-full`. */
-  checkRoom(): void
+  takeRoom(bytes: number): void
 }
 
 const OVERHEAD_BYTES = 256
@@ -55,14 +55,15 @@ export class PublishJob implements Job {
     const { dedupe } = this.#context
     this.#result = dedupe.find(this.#key)
     if (this.#result !== undefined) return
-    this.#context.checkRoom()
+    dedupe.checkRoom()
+    this.#context.takeRoom(this.bytes)
     const log = this.#context.touch(this.#channel)
     const stored = log.append(writes, this.#publication, this.#record, this.#context.now())
     const { offset, position, time } = stored
     this.#log = log
     this.#stored = stored
     this.#result = { position, offset, time, durability: 'disk', duplicate: false }
-    dedupe.remember(writes, this.#key, this.#result, this.#channel.dedupeWindowMs)
+    dedupe.remember(this.#key, stored, this.#channel.dedupeWindowMs)
   }
 
   tell(): void {

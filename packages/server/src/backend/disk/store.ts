@@ -2,7 +2,7 @@
  * What the disk backend asks of its storage: ordered tables, transactions, and to know when they are on the disk. A
  * fault-injecting one can stand in for LMDB.
  */
-export const TABLES = ['facts', 'channels', 'log', 'dedupe', 'expiry', 'state'] as const
+export const TABLES = ['facts', 'channels', 'log', 'dedupe', 'state'] as const
 export type Table = (typeof TABLES)[number]
 
 export interface StoredEntry {
@@ -36,6 +36,14 @@ export class StoreError extends Error {
   }
 }
 
+/** About how much there is, and how much there could be. */
+export interface Room {
+  /** What the tables take; pages that are free for reuse do not count. */
+  readonly usedBytes: number
+  /** How much more can be written: what is free on the disk, and what was freed inside the files. */
+  readonly freeBytes: number
+}
+
 export interface Store {
   /** What was committed, flushed or not. The buffer is the caller's. */
   get(table: Table, key: Uint8Array): Buffer | undefined
@@ -48,8 +56,7 @@ export interface Store {
   commit(fill: (writes: Writes) => void): Promise<void>
   /** Resolves once all that was committed is on the disk. Rejects, or stays pending for ever, if a sync failed. */
   flushed(): Promise<void>
-  /** About how much of the disk the tables take; pages that are free for reuse do not count. */
-  usedBytes(): number
+  room(): Room
   /** Lets go of the files; waits for a commit under way. */
   close(): Promise<void>
 }

@@ -1,5 +1,5 @@
 import { BackendError } from '../backend.js'
-import { type Store, StoreError, type Writes } from './store.js'
+import { type Store, StoreError, type Table, type Writes } from './store.js'
 
 /** Something to write. Jobs are written in the order they were queued. */
 export interface Job {
@@ -109,22 +109,14 @@ export class Writer {
   }
 
   async #commit(jobs: readonly Job[], accepted: Job[]): Promise<void> {
-    let wrote = false
+    const noting = new NotingWrites()
     await this.#store.commit((writes) => {
-      const noting: Writes = {
-        put: (table, key, value) => {
-          wrote = true
-          writes.put(table, key, value)
-        },
-        remove: (table, key) => {
-          wrote = true
-          writes.remove(table, key)
-        },
-      }
+      noting.to = writes
       for (const job of jobs) if (writeJob(job, noting)) accepted.push(job)
       if (accepted.length > 0) this.#steps.finish(noting, accepted.length)
     })
-    if (wrote) await this.#store.flushed()
+    // A batch of repeated publishes writes nothing, and what it answers with is on the disk since before.
+    if (noting.wrote) await this.#store.flushed()
   }
 
   #refuse(accepted: readonly Job[], error: unknown): void {
@@ -157,10 +149,21 @@ export class Writer {
       clearTimeout(timer)
     }
   }
+}
 
-  /** A call, because the answer changes while a batch is under way. */
-  #isClosed(): boolean {
-    return this.#closed !== null
+/** Knows whether anything was written. */
+class NotingWrites implements Writes {
+  to: Writes | undefined
+  wrote = false
+
+  put(table: Table, key: Uint8Array, value: Uint8Array): void {
+    this.wrote = true
+    this.to?.put(table, key, value)
+  }
+
+  remove(table: Table, key: Uint8Array): void {
+    this.wrote = true
+    this.to?.remove(table, key)
   }
 }
 

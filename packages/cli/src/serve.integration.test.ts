@@ -1,0 +1,302 @@
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { WebSocket } from 'ws'
+import { ended, get, handshake, rawRequest, Run, served, temporaryDir, tidings } from '../test/run-tidings.js'
+
+const MEMORY_DEV = ['--dev', '--memory']
+
+describe('tidings serve', () => {
+  it('prints its addresses, aligned, and that --dev is open', async () => {
+    const { run, port, url } = await served([...MEMORY_DEV, '--echo', '/echo'])
+    await run.until(({ stdout }) => stdout.includes('Development'))
+    expect(run.stdout).toContain(`  WebSocket  ${url}\n  Echo       ws://127.0.0.1:${port}/echo\n`)
+    expect(run.stdout).toContain(`  Health     http://127.0.0.1:${port}/healthz\n  Data       memory`)
+    expect(run.stdout).toMatch(/Development profile: .*\n$/)
+  })
+
+  it('answers health with its status, to GET and HEAD', async () => {
+    const { port } = await served(MEMORY_DEV)
+    const answer = await fetch(`http://127.0.0.1:${port}/healthz`)
+    expect(answer.status).toBe(200)
+    expect(await answer.json()).toMatchObject({ status: 'ok', backend: 'memory' })
+    const head = await fetch(`http://127.0.0.1:${port}/healthz`, { method: 'HEAD' })
+    expect([head.status, await head.text()]).toEqual([200, ''])
+  })
+
+  it('answers everything else with 404, 405 or 426 as JSON', async () => {
+    const { port } = await served(MEMORY_DEV)
+    const answers = [
+      await fetch(`http://127.0.0.1:${port}/nothing`),
+      await fetch(`http://127.0.0.1:${port}/healthz`, { method: 'POST', body: 'x' }),
+      await fetch(`http://127.0.0.1:${port}/ws`),
+    ]
+    expect(answers.map(({ status }) => status)).toEqual([404, 405, 426])
+    for (const answer of answers) expect(await answer.json()).toHaveProperty('code')
+  })
+
+  it.each(['SIGINT', 'SIGTERM'] as const)('says goodbye to clients at %s and ends with 0', async (signal) => {
+    const { run, url } = await served(MEMORY_DEV)
+    const subscriber = tidings('subscribe', 'chat:lobby', '--url', url)
+    await subscriber.until(({ stderr }) => stderr.includes('Caught up'))
+    run.kill(signal)
+    expect(await run.ended).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('goodbye') as string })
+    await subscriber.until(({ stderr }) => stderr.includes('shutdown'))
+  })
+
+  it('takes a signal that npm passes on again for one', async () => {
+    const { run } = await served(MEMORY_DEV)
+    run.kill('SIGINT').kill('SIGINT')
+    expect((await run.ended).exitCode).toBe(0)
+  })
+
+  it('ends at once with 130 at a second SIGINT while a client holds it up', async () => {
+    const { run, port } = await served(MEMORY_DEV)
+    // A client that takes part in no closing handshake keeps the goodbye waiting.
+    const silent = connect(port, '127.0.0.1')
+    onTestFinished(() => {
+      silent.destroy()
+    })
+    silent.on('error', () => undefined)
+    silent.write(handshakeText(port))
+    await once(silent, 'data')
+    run.kill('SIGINT')
+    await run.until(({ stderr }) => stderr.includes('goodbye'))
+    const again = setInterval(() => run.kill('SIGINT'), 100)
+    onTestFinished(() => clearInterval(again))
+    expect((await run.ended).exitCode).toBe(130)
+  })
+
+  it('goes on when nobody reads its output any more', async () => {
+    const { run, port } = await served(MEMORY_DEV)
+    run.child.stdout?.destroy()
+    expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200)
+  })
+
+  it('says that a port is in use, and leaves the data alone', async () => {
+    const { port } = await served(MEMORY_DEV)
+    const second = await ended('serve', ...MEMORY_DEV, '--port', String(port))
+    expect(second).toMatchObject({ exitCode: 1, stdout: '' })
+    expect(second.stderr).toBe(
+      `tidings: Port ${port} on 127.0.0.1 is in use: stop the program that has it, or choose another with --port.\n`,
+    )
+  })
+
+  it('says that another node has the data directory', async () => {
+    const dir = await temporaryDir()
+    await served(['--dev', '--data', dir])
+    const { exitCode, stdout, stderr } = await ended('serve', '--dev', '--data', dir, '--port', '0')
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
+    expect(stderr).toContain(dir)
+    expect(stderr).toMatch(/^tidings: [^\n]+\.\n$/)
+  })
+
+  it('refuses a damaged data directory in one sentence', async () => {
+    const dir = await temporaryDir()
+    const first = await served(['--dev', '--data', dir])
+    await ended('publish', 'chat:a', '1', '--url', first.url)
+    await first.run.kill('SIGKILL').ended
+    for (const entry of await readdir(dir, { recursive: true, withFileTypes: true })) {
+      if (entry.isFile()) await writeFile(join(entry.parentPath, entry.name), 'damaged '.repeat(2000))
+    }
+    const { exitCode, stdout, stderr } = await ended('serve', '--dev', '--data', dir, '--port', '0')
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
+    expect(stderr).toMatch(/^tidings: [^\n]+\.\n$/)
+  })
+
+  it('answers bytes that are not HTTP with 400 and lives', async () => {
+    const { port } = await served(MEMORY_DEV)
+    expect(await rawRequest(port, '\u0016\u0003\u0001 nonsense')).toMatch(/^HTTP\/1\.1 400 /)
+    expect(await rawRequest(port, 'GET / HTTP/1.1', `X: ${'a'.repeat(100_000)}`)).toMatch(/^HTTP\/1\.1 431 /)
+    expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200)
+  })
+
+  it('refuses WebSockets on other paths, with the echo path too', async () => {
+    const { port } = await served([...MEMORY_DEV, '--echo', '/echo'])
+    expect(await handshake(port, '/other')).toMatch(/^HTTP\/1\.1 404 /)
+  })
+})
+
+const handshakeText = (port: number): string =>
+  [
+    'GET /ws HTTP/1.1',
+    `Host: 127.0.0.1:${port}`,
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    '',
+    '',
+  ].join('\r\n')
+
+describe('tidings serve --dev', () => {
+  it('refuses to listen for other machines', async () => {
+    for (const host of ['0.0.0.0', '::', '192.0.2.1']) {
+      const { exitCode, stderr } = await ended('serve', ...MEMORY_DEV, '--host', host)
+      expect(exitCode).toBe(2)
+      expect(stderr).toContain(`and not '${host}'`)
+    }
+  })
+
+  it('refuses foreign hosts and forwarded requests on every path', async () => {
+    const { port } = await served(MEMORY_DEV)
+    for (const target of ['/healthz', '/ws', '/']) {
+      expect(await get(port, target, 'Host: evil.example')).toMatch(/^HTTP\/1\.1 403 [^]*dev-foreign-host/)
+      expect(await get(port, target, 'X-Forwarded-For: 192.0.2.1')).toMatch(/^HTTP\/1\.1 403 [^]*dev-forwarded/)
+    }
+  })
+
+  it('refuses handshakes with a foreign host or origin, and forwarded ones', async () => {
+    const { port } = await served([...MEMORY_DEV, '--echo', '/echo'])
+    for (const target of ['/ws', '/echo']) {
+      expect(await handshake(port, target, 'Host: evil.example')).toMatch(/^HTTP\/1\.1 403 /)
+      expect(await handshake(port, target, 'Origin: http://evil.example')).toMatch(/^HTTP\/1\.1 403 /)
+      expect(await handshake(port, target, 'X-Forwarded-For: 192.0.2.1')).toMatch(/^HTTP\/1\.1 403 /)
+    }
+  })
+})
+
+describe('tidings serve --echo', () => {
+  const open = async (url: string): Promise<WebSocket> => {
+    const socket = new WebSocket(url, { maxPayload: 32 * 1024 * 1024 })
+    onTestFinished(() => socket.terminate())
+    await once(socket, 'open')
+    return socket
+  }
+
+  it('gives text back as text and bytes as bytes', async () => {
+    const { port } = await served([...MEMORY_DEV, '--echo', '/echo'])
+    const socket = await open(`ws://127.0.0.1:${port}/echo`)
+    socket.send('text ☃')
+    expect(await once(socket, 'message')).toEqual([Buffer.from('text ☃'), false])
+    socket.send(Buffer.from([0, 255]))
+    expect(await once(socket, 'message')).toEqual([Buffer.from([0, 255]), true])
+  })
+
+  it('passes 65,536 fragments and 16 MiB with raised limits', async () => {
+    const limits = ['--max-frame-bytes', String(17 * 1024 * 1024), '--max-fragments', '100000']
+    const { port } = await served([...MEMORY_DEV, '--echo', '/echo', ...limits])
+    const socket = await open(`ws://127.0.0.1:${port}/echo`)
+    for (let left = 65_536; left > 0; left -= 1) socket.send('x', { fin: left === 1 })
+    expect((await once(socket, 'message'))[0]).toHaveLength(65_536)
+    socket.send(Buffer.alloc(16 * 1024 * 1024, 7))
+    expect((await once(socket, 'message'))[0]).toHaveLength(16 * 1024 * 1024)
+  })
+
+  it('closes with 1009 and 1008 at the normal limits', async () => {
+    const { port } = await served([...MEMORY_DEV, '--echo', '/echo'])
+    const large = await open(`ws://127.0.0.1:${port}/echo`)
+    large.send(Buffer.alloc(200_000))
+    expect((await once(large, 'close'))[0]).toBe(1009)
+    const fragmented = await open(`ws://127.0.0.1:${port}/echo`)
+    for (let left = 20_000; left > 0; left -= 1) fragmented.send('x', { fin: left === 1 })
+    expect((await once(fragmented, 'close'))[0]).toBe(1008)
+  })
+})
+
+describe('the configuration of tidings serve', () => {
+  const withConfig = async (name: string, text: string): Promise<string> => {
+    const dir = await temporaryDir('tidings config ')
+    await writeFile(join(dir, name), text)
+    return dir
+  }
+  const endedIn = (dir: string, ...args: readonly string[]) => new Run(['serve', '--port', '0', ...args], { dir }).ended
+
+  it('is found in the working directory, as JSON with a plain contract', async () => {
+    const config = { memory: true, contract: { channels: { 'chat:{room}': { history: { maxCount: 5 } } } } }
+    const dir = await withConfig('tidings.config.json', JSON.stringify(config))
+    const { url } = await served(['--dev'], { dir })
+    for (let left = 7; left > 0; left -= 1) await ended('publish', 'chat:a', String(left), '--url', url)
+    const { stdout } = await ended('history', 'chat:a', '--url', url)
+    expect(stdout.match(/"kind":"publication"/g)).toHaveLength(5)
+  })
+
+  it('loses to the environment, and that to a flag', async () => {
+    const dir = await withConfig('tidings.config.json', JSON.stringify({ memory: true, dev: true, echo: '/of-file' }))
+    const byFile = await served([], { dir })
+    expect(byFile.run.stdout).toContain('/of-file')
+    const env = { TIDINGS_ECHO: '/of-environment' }
+    const byEnvironment = await served([], { dir, env })
+    expect(byEnvironment.run.stdout).toContain('/of-environment')
+    const byFlag = await served(['--echo', '/of-flag'], { dir, env })
+    expect(byFlag.run.stdout).toContain('/of-flag')
+  })
+
+  it.each([
+    ['an unknown key', 'tidings.config.json', '{"hosst":"a"}', 2, 'tidings.config.json: hosst is not a setting'],
+    ['a wrong type', 'tidings.config.json', '{"port":"80"}', 2, 'tidings.config.json: port must be a whole number'],
+    ['a syntax error in JSON', 'tidings.config.json', '{', 1, 'tidings.config.json cannot be read'],
+    ['a syntax error in TypeScript', 'tidings.config.ts', 'export default {', 1, 'tidings.config.ts cannot be read'],
+    ['code that throws', 'tidings.config.mjs', 'throw new Error("no db")', 1, 'cannot be read: no db'],
+    ['no default export', 'tidings.config.ts', 'export const a = 1', 2, 'must export its configuration as default'],
+  ])('is refused for %s in one sentence', async (_title, name, text, exitCode, sentence) => {
+    const dir = await withConfig(name, text)
+    const run = await endedIn(dir, ...MEMORY_DEV)
+    expect(run.stderr).toContain(sentence)
+    expect(run.stderr.trim().split('\n')).toHaveLength(1)
+    expect(run).toMatchObject({ exitCode, stdout: '' })
+  })
+
+  it('is refused when the file or the folder of a page is not there', async () => {
+    const dir = await withConfig('pages.json', JSON.stringify({ pages: [{ title: 'Chat', path: '/', dir: 'none' }] }))
+    const noFile = await endedIn(dir, ...MEMORY_DEV, '--config', 'none.json')
+    expect(noFile).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('there is no such file') as string })
+    const noFolder = await endedIn(dir, ...MEMORY_DEV, '--config', 'pages.json')
+    expect(noFolder).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("'Chat' has no folder") as string })
+  })
+
+  it('must have a contract and authenticate unless it is for this machine', async () => {
+    const { exitCode, stderr } = await ended('serve', '--memory')
+    expect(exitCode).toBe(2)
+    expect(stderr).toContain('contract and authenticate')
+    expect(stderr).toContain('--dev')
+  })
+
+  it('in TypeScript imports zod and the contract, and decides who may do what', async () => {
+    // Inside the package, so that its imports are found; with a space in the path.
+    const dir = join(import.meta.dirname, '..', 'node_modules', '.cache', `a config ${process.pid}`)
+    await mkdir(dir, { recursive: true })
+    onTestFinished(() => rm(dir, { recursive: true }))
+    await writeFile(
+      join(dir, 'tidings.config.ts'),
+      `import { channel, defineContract } from '@tidings/contract'
+       import { defineConfig, type Config } from 'tidings'
+       import { z } from 'zod'
+       interface Account { readonly name: string }
+       const accounts: Readonly<Record<string, Account>> = { secret: { name: 'ann' } }
+       const contract = defineContract({
+         'chat:{room}': channel({ data: z.object({ text: z.string() }), history: { maxCount: 10 } }),
+       })
+       const config = defineConfig({
+         memory: true,
+         contract,
+         authenticate: ({ token }) => {
+           const account = accounts[token ?? '']
+           if (account === undefined) throw new Error('who is this?')
+           return { id: account.name }
+         },
+         allow: { 'chat:{room}': { publish: ({ params }) => params.room === 'lobby', subscribe: true } },
+       })
+       export default config satisfies Config<typeof contract>`,
+    )
+    const { url } = await served([], { dir })
+    const publish = (channel: string, data: string, token: string) =>
+      ended('publish', channel, data, '--url', url, '--token', token)
+    expect(await publish('chat:lobby', '{"text":"hi"}', 'secret')).toMatchObject({ exitCode: 0 })
+    const refusals = [
+      await publish('chat:lobby', '{"text":"hi"}', 'wrong'),
+      await publish('chat:lobby', '{"text":1}', 'secret'),
+      await publish('chat:other', '{"text":"hi"}', 'secret'),
+      await publish('other', '{"text":"hi"}', 'secret'),
+    ]
+    expect(refusals.map(({ exitCode }) => exitCode)).toEqual([4, 4, 4, 4])
+    expect(refusals.map(({ stderr }) => /\((\S+)\)\.\n$/.exec(stderr)?.[1])).toEqual([
+      'unauthorized',
+      'invalid-data',
+      'forbidden',
+      'unknown-channel',
+    ])
+  })
+})

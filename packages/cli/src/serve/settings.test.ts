@@ -1,0 +1,147 @@
+import { resolve } from 'node:path'
+import { defineContract } from '@tidings/contract'
+import { describe, expect, it } from 'vitest'
+import { CommandError } from '../exit.js'
+import type { CheckedConfig } from './check-config.js'
+import { parseEnvironment, parseFlags, type SettingFlags, type SettingValues } from './setting-values.js'
+import { resolveSettings, type Settings } from './settings.js'
+
+const HERE = resolve('/somewhere')
+
+interface Sources {
+  readonly flags?: SettingValues
+  readonly environment?: SettingValues
+  readonly config?: CheckedConfig
+}
+
+/** Under --dev unless a source says otherwise, which needs the least. */
+const settingsOf = ({ flags, environment, config }: Sources): Settings =>
+  resolveSettings({ dev: true, ...flags }, environment ?? {}, config && { name: 'tidings.config.ts', config }, HERE)
+
+const sentence = (run: () => unknown): string => {
+  try {
+    run()
+  } catch (error) {
+    if (error instanceof CommandError && error.exitCode === 2) return error.message
+    throw error
+  }
+  return ''
+}
+
+describe('resolveSettings', () => {
+  it('has defaults for everything', () => {
+    expect(settingsOf({})).toMatchObject({
+      host: '127.0.0.1',
+      port: 8080,
+      store: { kind: 'disk', dir: resolve(HERE, 'tidings-data') },
+      echo: undefined,
+      pages: [],
+      dev: true,
+    })
+  })
+
+  it('takes the flag, else the environment, else the file, else the default', () => {
+    const config = { port: 3 }
+    const environment = { port: 2 }
+    expect(settingsOf({ flags: { port: 1 }, environment, config }).port).toBe(1)
+    expect(settingsOf({ environment, config }).port).toBe(2)
+    expect(settingsOf({ config }).port).toBe(3)
+    expect(settingsOf({ flags: { port: 0 }, environment, config }).port).toBe(0)
+  })
+
+  it('takes limits one by one', () => {
+    const { limits } = settingsOf({
+      flags: { maxFragments: 1 },
+      environment: { maxFragments: 2, maxFrameBytes: 2 },
+      config: { limits: { maxFragments: 3, maxFrameBytes: 3, maxPayloadBytes: 3 } },
+    }).node
+    expect(limits).toEqual({ maxFragments: 1, maxFrameBytes: 2, maxPayloadBytes: 3 })
+  })
+
+  it('lets --dev be switched off where the file switches it on', () => {
+    const run = (): unknown => resolveSettings({}, { dev: false }, { name: 'c.json', config: { dev: true } }, HERE)
+    expect(sentence(run)).toContain('add --dev')
+  })
+
+  it('keeps publications where the first source says', () => {
+    const disk = (dir: string) => ({ kind: 'disk', dir: resolve(HERE, dir) })
+    const storeOf = (sources: Sources) => settingsOf(sources).store
+    expect(storeOf({ flags: { data: 'a' }, config: { memory: true } })).toEqual(disk('a'))
+    expect(storeOf({ flags: { memory: true }, config: { data: 'a' } })).toEqual({ kind: 'memory' })
+    expect(storeOf({ environment: { memory: false }, config: { memory: true } })).toEqual(disk('tidings-data'))
+    expect(storeOf({ environment: { memory: false }, config: { data: 'a' } })).toEqual(disk('a'))
+    expect(sentence(() => storeOf({ config: { memory: true, data: 'a' } }))).toContain('exclude each other')
+  })
+
+  it('lets --dev listen on this machine only', () => {
+    for (const host of ['127.0.0.1', '::1', 'localhost']) expect(settingsOf({ flags: { host } }).host).toBe(host)
+    for (const host of ['0.0.0.0', '::', '192.0.2.1', 'example.com', '127.0.0.1.example.com']) {
+      expect(sentence(() => settingsOf({ flags: { host } }))).toContain(`and not '${host}'`)
+    }
+  })
+
+  it('needs a contract and authenticate for others', () => {
+    const contract = defineContract({ a: {} })
+    const authenticate = () => null
+    const open = (config: CheckedConfig) => settingsOf({ flags: { dev: false, host: '0.0.0.0' }, config })
+    expect(sentence(() => open({}))).toMatch(/needs contract and authenticate in tidings\.config\.ts; .* --dev/)
+    expect(sentence(() => open({ contract }))).toContain('needs authenticate in')
+    expect(sentence(() => open({ authenticate }))).toContain('needs contract in')
+    expect(open({ contract, authenticate }).dev).toBe(false)
+  })
+
+  it('refuses paths that are taken or no paths', () => {
+    for (const echo of ['/ws', '/healthz', 'echo', '/', '/a//b', '/a b', '/..', '/a?b', '/a/']) {
+      expect(sentence(() => settingsOf({ flags: { echo } }))).toContain('echo must')
+    }
+    const pages = [{ title: 'A', path: '/a/', dir: '/' }]
+    expect(sentence(() => settingsOf({ flags: { echo: '/a' }, config: { pages } }))).toContain('is the path of a page')
+    expect(sentence(() => settingsOf({ config: { pages: [...pages, ...pages] } }))).toContain('two with the path /a/')
+  })
+})
+
+describe('parseFlags and parseEnvironment', () => {
+  it('read every setting', () => {
+    expect(parseFlags({ port: '1', dev: true, host: 'h' })).toMatchObject({ port: 1, dev: true, host: 'h' })
+    const environment = {
+      TIDINGS_HOST: 'h',
+      TIDINGS_PORT: '0',
+      TIDINGS_DATA: 'd',
+      TIDINGS_MEMORY: '0',
+      TIDINGS_CONFIG: 'c',
+      TIDINGS_DEV: 'true',
+      TIDINGS_ECHO: '/e',
+      TIDINGS_MAX_FRAME_BYTES: '7',
+      TIDINGS_MAX_FRAGMENTS: '8',
+      TIDINGS_URL: 'of clients',
+    }
+    expect(parseEnvironment(environment)).toEqual({
+      host: 'h',
+      port: 0,
+      data: 'd',
+      memory: false,
+      config: 'c',
+      dev: true,
+      echo: '/e',
+      maxFrameBytes: 7,
+      maxFragments: 8,
+    })
+    expect(parseEnvironment({ TIDINGS_PORT: '' }).port).toBeUndefined()
+  })
+
+  it('name the flag or the variable that is wrong', () => {
+    const wrong: readonly (readonly [SettingFlags, string])[] = [
+      [{ port: 'x' }, '--port must be a whole number from 0 to 65535'],
+      [{ port: '65536' }, '--port'],
+      [{ port: '-1' }, '--port'],
+      [{ port: '1e3' }, '--port'],
+      [{ host: '' }, '--host must not be empty'],
+      [{ maxFrameBytes: '0' }, '--max-frame-bytes must be a whole number from 1'],
+    ]
+    for (const [flags, start] of wrong) expect(sentence(() => parseFlags(flags))).toContain(start)
+    expect(sentence(() => parseEnvironment({ TIDINGS_DEV: 'yes' }))).toBe(
+      "TIDINGS_DEV must be 1, true, 0 or false, and not 'yes'.",
+    )
+    expect(sentence(() => parseEnvironment({ TIDINGS_MAX_FRAGMENTS: '1.5' }))).toContain('TIDINGS_MAX_FRAGMENTS')
+  })
+})

@@ -1,0 +1,249 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import type { Backend, BackendError, LogChannel, NewPublication } from '../backend.js'
+import { diskBackend } from './disk-backend.js'
+import { type ScanRange, type Store, StoreError, type StoredEntry, type Table, type Writes } from './store.js'
+
+type Content = ReadonlyMap<string, Buffer>
+
+/** A disk in memory: what is committed can be read, what is flushed survives a crash. */
+class FaultyDisk {
+  #flushed: Content = new Map()
+  #committed: Content = new Map()
+  /** Flushes wait for `letFlush` while this is on. */
+  holdsFlushes = false
+  freeBytes = 1e9
+  usedBytes = 0
+  failNextCommit: StoreError | null = null
+  #waiting: (() => void)[] = []
+
+  letFlush(): void {
+    this.holdsFlushes = false
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const flush of waiting) flush()
+  }
+
+  /** The power fails: what was not flushed is gone. */
+  crash(): void {
+    this.#committed = this.#flushed
+    this.#waiting = []
+    this.holdsFlushes = false
+  }
+
+  open(): Store {
+    const keyOf = (table: Table, key: Uint8Array): string => `${table}/${Buffer.from(key).toString('latin1')}`
+    return {
+      get: (table, key) => this.#committed.get(keyOf(table, key)),
+      scan: (table, range) => this.#scan(table, range),
+      commit: async (fill) => {
+        const next = new Map(this.#committed)
+        fill({
+          put: (table, key, value) => next.set(keyOf(table, key), Buffer.from(value)),
+          remove: (table, key) => next.delete(keyOf(table, key)),
+        } satisfies Writes)
+        await Promise.resolve()
+        const failure = this.failNextCommit
+        this.failNextCommit = null
+        if (failure !== null) throw failure
+        this.#committed = next
+      },
+      flushed: () => {
+        const content = this.#committed
+        return new Promise((resolve) => {
+          const flush = (): void => {
+            this.#flushed = content
+            resolve()
+          }
+          if (this.holdsFlushes) this.#waiting.push(flush)
+          else flush()
+        })
+      },
+      room: () => ({ usedBytes: this.usedBytes, freeBytes: this.freeBytes }),
+      close: () => Promise.resolve(),
+    }
+  }
+
+  *#scan(table: Table, { start, end, reverse = false }: ScanRange): Iterable<StoredEntry> {
+    const [low, high] = reverse ? [end, start] : [start, end]
+    const found = [...this.#committed]
+      .filter(([key]) => key.startsWith(`${table}/`))
+      .map(([key, value]) => ({ key: Buffer.from(key.slice(table.length + 1), 'latin1'), value }))
+      .filter(({ key }) => Buffer.compare(key, low) >= 0 && Buffer.compare(key, high) <= 0)
+      .sort((one, other) => Buffer.compare(one.key, other.key))
+    yield* reverse ? found.reverse() : found
+  }
+}
+
+const channel: LogChannel = {
+  name: 'chat:lobby',
+  durability: 'disk',
+  history: { maxCount: 3 },
+  dedupeWindowMs: 60_000,
+}
+
+const publication = (payload: string, id = `id-${payload}`): NewPublication => ({
+  id,
+  scope: 'user:ada',
+  publisher: 'ada',
+  payload,
+})
+
+const opened: Backend[] = []
+
+const start = async (
+  disk: FaultyDisk,
+  isNew: boolean,
+  flushDeadlineMs = 30_000,
+): Promise<[Backend, BackendError[]]> => {
+  const failures: BackendError[] = []
+  const directory = { store: disk.open(), isNew, ready: () => Promise.resolve(), close: () => Promise.resolve() }
+  const backend = diskBackend({ dir: 'nowhere', flushDeadlineMs }, () => Promise.resolve(directory))
+  await backend.open((error) => failures.push(error))
+  opened.push(backend)
+  return [backend, failures]
+}
+
+const payloadsOf = async ({ log }: Backend, from?: string): Promise<unknown[]> => {
+  const request = { direction: 'forward', limit: 100, maxBytes: 1e6, ...(from === undefined ? {} : { from }) } as const
+  const page = await log.read(channel, request)
+  return [...(page.gap === null ? [] : [`gap ${page.gap.reason}`]), ...page.publications.map(({ payload }) => payload)]
+}
+
+/** Long enough for a batch to be committed, if its flush is held. */
+const settle = async (): Promise<void> => {
+  for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+}
+
+describe('disk backend on a faulty disk', () => {
+  afterEach(async () => {
+    for (const backend of opened.splice(0)) await backend.close()
+  })
+
+  it('shows nobody a publication before it is flushed', async () => {
+    const disk = new FaultyDisk()
+    const [backend] = await start(disk, true)
+    const { log } = backend
+    const first = await log.publish(channel, publication('1'))
+    const noticed: unknown[] = []
+    await log.watch(channel, { publication: ({ payload }) => noticed.push(payload), suspect: () => undefined })
+    disk.holdsFlushes = true
+    const answers: string[] = []
+    const second = log.publish(channel, publication('2'))
+    const repeated = log.publish(channel, publication('2'))
+    for (const [name, answer] of Object.entries({ second, repeated })) void answer.then(() => answers.push(name))
+    await settle()
+    expect(await payloadsOf(backend)).toEqual(['1'])
+    expect(await log.tails([channel])).toEqual([{ position: first.position, offset: 1 }])
+    expect(await log.rewind(channel, { count: 1 })).toMatchObject({ offset: 0 })
+    expect([noticed, answers]).toEqual([[], []])
+    disk.letFlush()
+    const [stored, again] = await Promise.all([second, repeated])
+    expect(again).toEqual({ ...stored, duplicate: true })
+    expect(noticed).toEqual(['2'])
+    expect(await payloadsOf(backend)).toEqual(['1', '2'])
+  })
+
+  it('has told the watchers when it answers', async () => {
+    const disk = new FaultyDisk()
+    const [{ log }] = await start(disk, true)
+    const events: string[] = []
+    await log.watch(channel, {
+      publication: ({ payload }) => events.push(`told ${String(payload)}`),
+      suspect: () => undefined,
+    })
+    await Promise.all(
+      ['1', '2'].map(async (payload) => {
+        await log.publish(channel, publication(payload))
+        events.push(`answered ${payload}`)
+      }),
+    )
+    expect(events).toEqual(['told 1', 'told 2', 'answered 1', 'answered 2'])
+  })
+
+  it('never lets a reader skip what an unflushed batch trims', async () => {
+    const disk = new FaultyDisk()
+    const [backend] = await start(disk, true)
+    const positions: string[] = []
+    for (const payload of ['1', '2', '3']) {
+      positions.push((await backend.log.publish(channel, publication(payload))).position)
+    }
+    disk.holdsFlushes = true
+    const trimming = Promise.all(['4', '5'].map((payload) => backend.log.publish(channel, publication(payload))))
+    await settle()
+    expect(await payloadsOf(backend, positions[0])).toEqual(['gap trimmed', '3'])
+    disk.letFlush()
+    await trimming
+    expect(await payloadsOf(backend, positions[0])).toEqual(['gap trimmed', '3', '4', '5'])
+  })
+
+  it('forgets at a crash only what nobody was told of', async () => {
+    const disk = new FaultyDisk()
+    const [before] = await start(disk, true)
+    const kept = await before.log.publish(channel, publication('kept'))
+    disk.holdsFlushes = true
+    void before.log.publish(channel, publication('lost', 'retried')).catch(() => undefined)
+    await settle()
+    disk.crash()
+    opened.length = 0
+    const [after] = await start(disk, false)
+    expect(await payloadsOf(after)).toEqual(['kept'])
+    const retried = await after.log.publish(channel, publication('lost', 'retried'))
+    expect(retried).toMatchObject({ duplicate: false, offset: 2 })
+    expect(await payloadsOf(after, kept.position)).toEqual(['lost'])
+  })
+
+  it('refuses a batch that finds the disk full, stores nothing of it, and goes on when there is room', async () => {
+    const disk = new FaultyDisk()
+    const [backend, failures] = await start(disk, true)
+    await backend.log.publish(channel, publication('1'))
+    disk.failNextCommit = new StoreError('full', 'no space left on device')
+    const refused = await Promise.allSettled(
+      ['2', '3', '3'].map((payload) => backend.log.publish(channel, publication(payload))),
+    )
+    for (const outcome of refused) {
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'storage-full' } })
+    }
+    expect(await payloadsOf(backend)).toEqual(['1'])
+    expect(await backend.log.publish(channel, publication('3'))).toMatchObject({ offset: 2, duplicate: false })
+    expect(await payloadsOf(backend)).toEqual(['1', '3'])
+    expect(failures).toEqual([])
+  })
+
+  it('refuses publishes while too little of the disk is free, and nothing else', async () => {
+    const disk = new FaultyDisk()
+    const [backend] = await start(disk, true)
+    await backend.log.publish(channel, publication('1'))
+    disk.freeBytes = 100_000
+    await expect(backend.log.publish(channel, publication('2'))).rejects.toMatchObject({ code: 'storage-full' })
+    expect(await backend.log.publish(channel, publication('1'))).toMatchObject({ offset: 1, duplicate: true })
+    const inMemory: LogChannel = { ...channel, name: 'chat:other', durability: 'memory' }
+    expect(await backend.log.publish(inMemory, publication('2'))).toMatchObject({ offset: 1, durability: 'memory' })
+    await backend.state.set('fact', Uint8Array.of(1))
+    disk.freeBytes = 1e9
+    expect(await backend.log.publish(channel, publication('2'))).toMatchObject({ offset: 2, duplicate: false })
+  })
+
+  it('fences itself when a commit fails in any other way', async () => {
+    const disk = new FaultyDisk()
+    const [{ log }, failures] = await start(disk, true)
+    disk.failNextCommit = new StoreError('failed', 'input/output error')
+    await expect(log.publish(channel, publication('1'))).rejects.toMatchObject({ code: 'fenced' })
+    expect(failures.map(({ code }) => code)).toEqual(['fenced'])
+    await expect(log.publish(channel, publication('2'))).rejects.toMatchObject({ code: 'fenced' })
+  })
+
+  it('fences itself when a flush stays away past the deadline', async () => {
+    const disk = new FaultyDisk()
+    const [{ log }, failures] = await start(disk, true, 20)
+    disk.holdsFlushes = true
+    const first = log.publish(channel, publication('1'))
+    await settle()
+    const queued = log.publish(channel, publication('2'))
+    const outcomes = await Promise.allSettled([first, queued])
+    for (const outcome of outcomes) expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'fenced' } })
+    expect(failures).toHaveLength(1)
+    disk.letFlush()
+    await settle()
+    expect(await log.tails([channel])).toMatchObject([{ offset: 0 }])
+  })
+})

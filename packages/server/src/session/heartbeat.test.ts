@@ -1,0 +1,125 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { connect as connectTcp } from 'node:net'
+import { setImmediate as endOfTurn } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { afterTest, allow, connect, latch, nodeSide, start, until } from '../node.fixture.js'
+
+const heartbeat = { intervalMs: 40, deadlineMs: 200 }
+
+test('pings a silent peer, which stays because it answers', async () => {
+  const node = await start({ heartbeat })
+  const client = await connect(node)
+  for (let pings = 0; pings < 8; pings++) await once(client.socket, 'ping')
+  expect(node.tidings.health().sessions).toBe(1)
+  expect(await client.request({ type: 'ping' })).toMatchObject({ type: 'pong' })
+})
+
+test('tells the client when to send pings of its own', async () => {
+  const client = await connect(await start({ heartbeat }))
+  expect(await client.next('connected')).toMatchObject({ pingIntervalMs: 40 })
+})
+
+test('closes a peer with 4001 that answers no ping, and forgets it', async () => {
+  const node = await start({ heartbeat })
+  const dead = await connect(node)
+  await dead.request({ type: 'subscribe', channel: 'any:a' })
+  const alive = await connect(node)
+  dead.socket.pause()
+  await until(() => node.tidings.health().sessions === 1)
+  expect(node.tidings.health().channels).toBe(0)
+  dead.socket.resume()
+  expect(await dead.closed).toEqual({ code: 4001, reason: 'heartbeat-timeout' })
+  expect(await alive.request({ type: 'ping' })).toMatchObject({ type: 'pong' })
+})
+
+test('closes a peer whose process is stopped, though its system takes every byte', async () => {
+  const node = await start({ heartbeat })
+  const program = `
+    const { WebSocket } = require('ws')
+    const socket = new WebSocket(${JSON.stringify(node.url)})
+    socket.on('open', () => socket.send(JSON.stringify([{ type: 'connect', id: 1 }, { type: 'subscribe', id: 2, channel: 'any:a' }])))
+    socket.on('message', () => process.stdout.write('x'))
+  `
+  const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] })
+  afterTest(async () => {
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+  })
+  await once(child.stdout, 'data')
+  await until(() => node.tidings.health().channels === 1)
+  child.kill('SIGSTOP')
+  const publisher = await connect(node)
+  await publisher.request({ type: 'publish', channel: 'any:a', data: 'nobody hears this' })
+  await until(() => node.tidings.health().sessions === 1)
+  expect(node.tidings.health().channels).toBe(0)
+})
+
+test('keeps peers whose pongs it could not read because it stood still itself', async () => {
+  const node = await start({ heartbeat })
+  const client = await connect(node)
+  await once(client.socket, 'ping')
+  const end = performance.now() + 2 * heartbeat.deadlineMs
+  while (performance.now() < end) Math.sqrt(end)
+  for (let pings = 0; pings < 3; pings++) await once(client.socket, 'ping')
+  expect(node.tidings.health().sessions).toBe(1)
+})
+
+test('closes a connection that was upgraded and then says nothing more at all', async () => {
+  const node = await start({ heartbeat })
+  const socket = connectTcp(node.port, '127.0.0.1')
+  afterTest(async () => void socket.destroy())
+  socket.on('error', () => undefined)
+  socket.write(
+    'GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+      'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+  )
+  await once(socket, 'data')
+  socket.resume()
+  await until(() => node.tidings.health().sessions === 1)
+  await once(socket, 'close')
+  await until(() => node.tidings.health().sessions === 0)
+})
+
+test('keeps a slow reader that makes progress and says nothing', async () => {
+  const node = await start({ heartbeat, limits: { maxBufferedBytes: 1 } })
+  const lobby = node.tidings.channel('long:{name}', { name: 'a' })
+  const accepted = nodeSide(node)
+  const client = await connect(node)
+  const socket = await accepted
+  await client.request({ type: 'subscribe', channel: 'long:a' })
+  client.socket.pause()
+  let published = 0
+  while (socket.writableLength === 0) {
+    await lobby.publish('x'.repeat(60_000))
+    published += 1
+    await endOfTurn()
+  }
+  // Its pongs wait behind what it has not read: only what it takes shows that it lives.
+  const other = await connect(node)
+  for (let pulse = 0; pulse < 20; pulse++) {
+    const before = socket.bytesWritten
+    client.socket.resume()
+    await until(() => socket.bytesWritten > before || client.dataOf('long:a').length === published)
+    client.socket.pause()
+    await once(other.socket, 'ping')
+  }
+  client.socket.resume()
+  await client.countOf('long:a', published)
+  expect(node.tidings.health().sessions).toBe(2)
+})
+
+test('keeps a peer that is not read from because the application takes its time', async () => {
+  const allowed = latch<boolean>()
+  const node = await start({
+    heartbeat,
+    limits: { maxCommandsInFlight: 1 },
+    allow: { ...allow, 'private:{id}': { publish: () => allowed.opened } },
+  })
+  const client = await connect(node)
+  client.send([1, 2, 3].map((id) => ({ type: 'publish', id: id + 10, channel: 'private:a', data: id })))
+  const other = await connect(node)
+  for (let pings = 0; pings < 10; pings++) await once(other.socket, 'ping')
+  allowed.open(true)
+  await client.find((item) => item.type === 'published' && item.id === 13)
+})

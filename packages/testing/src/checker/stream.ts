@@ -1,0 +1,228 @@
+import type { Position } from '@tidings/protocol'
+import type { ChannelLogs } from './channel-logs.js'
+import type { Findings } from './findings.js'
+import type { ChannelFacts, EventOf, HistoryEvent } from './history.js'
+import { contentOf, type Publishes } from './publishes.js'
+import type { Parting, Stores } from './stores.js'
+
+type Item = EventOf<'item'>
+type Gap = EventOf<'gap'>
+type Joined = EventOf<'joined'>
+
+export interface StreamParts {
+  readonly channel: ChannelFacts
+  readonly logs: ChannelLogs
+  readonly publishes: Publishes
+  readonly stores: Stores
+  readonly findings: Findings
+  /** What comes before what, by whoever saw both: shared by all streams. */
+  readonly order: Map<string, { readonly before: string; readonly event: HistoryEvent }>
+}
+
+/** A subscription must be told that its log is gone before anything else. */
+interface Fence {
+  readonly joined: Joined
+  readonly parting: Parting
+}
+
+/** Follows what one subscription was given, in its order. */
+export class Stream {
+  readonly #parts: StreamParts
+  /** Where it is, as far as that is known. */
+  #offset: number | undefined
+  #position: Position | undefined
+  /** The last item, unless something unknown came after it. */
+  #item: Item | undefined
+  #itemRun: number | undefined
+  /** The last event that said where it is. */
+  #at: HistoryEvent | undefined
+  #joined: Joined | undefined
+  /** The run whose log its position is of. */
+  #positionRun: number | undefined
+  #fence: Fence | undefined
+  #mayFence = true
+  readonly #seen = new Map<Position, Item>()
+
+  constructor(parts: StreamParts) {
+    this.#parts = parts
+  }
+
+  /** Where it is; undefined: that cannot be told. */
+  get offset(): number | undefined {
+    if (this.#offset !== undefined) return this.#offset
+    const { logs, channel } = this.#parts
+    return this.#position === undefined ? undefined : logs.offsetOf(channel.name, this.#position)
+  }
+
+  /** What said where it is. */
+  get at(): HistoryEvent | undefined {
+    return this.#at
+  }
+
+  joined(event: Joined): void {
+    const { channel, stores, findings } = this.#parts
+    this.#joined = event
+    if (this.#position === undefined && event.position !== undefined) {
+      this.#position = event.position
+      this.#at = event
+    }
+    if (event.run === undefined) return
+    if (this.#positionRun === undefined) {
+      this.#positionRun = event.run
+      return
+    }
+    const parting = stores.parting(channel, this.#positionRun, event.run)
+    this.#mayFence = parting.kind !== 'same'
+    this.#fence = this.#isLost(parting) ? { joined: event, parting } : undefined
+    if (this.#fence !== undefined) findings.eligible('C7')
+  }
+
+  /** Whether the publication it is at cannot be in a log that parted so. */
+  #isLost(parting: Parting): boolean {
+    if (parting.kind === 'same') return false
+    if (parting.kind === 'strangers') return true
+    const { publishes, channel } = this.#parts
+    const sentMs = this.#item === undefined ? undefined : publishes.sentMs(channel.name, this.#item)
+    return sentMs !== undefined && sentMs > parting.atMs
+  }
+
+  item(event: Item): void {
+    const { findings, publishes, channel } = this.#parts
+    this.#checkFence(event)
+    publishes.checkItem(channel.name, event)
+    this.#checkTwice(event)
+    this.#checkNext(event)
+    if (this.#item?.time !== undefined && event.time !== undefined) {
+      findings.eligible('C1')
+      if (event.time < this.#item.time) {
+        findings.violation('C1', 'time does not fall', 'the time of publications falls', [this.#item, event])
+      }
+    }
+    this.#addToLog(event)
+    this.#offset = event.offset
+    this.#position = event.position
+    this.#item = event
+    this.#itemRun = event.run
+    this.#at = event
+  }
+
+  #addToLog(event: Item): void {
+    const { logs, channel, stores } = this.#parts
+    if (event.hash === undefined) return
+    const log = event.run === undefined ? undefined : stores.logOf(channel, event.run)
+    logs.add(channel.name, log, contentOf(event), event)
+  }
+
+  #checkTwice(event: Item): void {
+    const { findings } = this.#parts
+    findings.eligible('C2')
+    const before = this.#seen.get(event.position)
+    if (before === undefined) this.#seen.set(event.position, event)
+    else findings.violation('C2', 'nothing twice', `#${event.offset} was handed out twice`, [before, event])
+  }
+
+  /** It follows what came before without a hole. */
+  #checkNext(event: Item): void {
+    const { findings } = this.#parts
+    const { offset } = this
+    if (offset === undefined) return
+    findings.eligible('C1')
+    findings.eligible('C3')
+    if (event.offset === offset && !this.#seen.has(event.position)) {
+      findings.violation('C2', 'no offset twice', `#${offset} was handed out twice`, [this.#at, event])
+    } else if (event.offset < offset) {
+      const summary = `#${event.offset} comes after #${offset}`
+      findings.violation('C1', 'offsets rise', summary, [this.#at, event])
+    } else if (event.offset > offset + 1) {
+      const missing = event.offset - offset - 1
+      const summary = `${missing} publications after #${offset} are missing, and no gap says so`
+      findings.violation('C3', 'no silent loss', summary, [this.#at, this.#missing(event, offset + 1), event])
+    } else {
+      this.#checkBefore(event)
+    }
+  }
+
+  /** Something that shows that a missing publication exists. */
+  #missing(event: Item, offset: number): HistoryEvent | undefined {
+    const { logs, stores, channel } = this.#parts
+    return event.run === undefined ? undefined : logs.at(stores.logOf(channel, event.run), offset)?.evidence
+  }
+
+  /** Everybody who sees two publications next to each other sees the same one first. */
+  #checkBefore(event: Item): void {
+    const { order, findings, channel, stores } = this.#parts
+    if (this.#item?.hash === undefined || event.hash === undefined) return
+    const key = `${channel.name} ${event.position}`
+    const before = contentOf(this.#item)
+    const known = order.get(key)
+    if (known === undefined) order.set(key, { before, event: this.#item })
+    if (known === undefined || known.before === before) return
+    const isCrossing = this.#itemRun !== event.run
+    const promise =
+      isCrossing && stores.parting(channel, this.#itemRun ?? 0, event.run ?? 0).kind !== 'same' ? 'C7' : 'C1'
+    const summary = `before #${event.offset} others saw another publication`
+    findings.violation(promise, 'one order for all', summary, [known.event, this.#item, event])
+  }
+
+  gap(event: Gap): void {
+    const { findings, channel } = this.#parts
+    findings.gap(event.reason)
+    findings.eligible('C3')
+    if (this.#position !== undefined && event.from !== this.#position) {
+      const summary = `the gap begins at ${event.from}, and the subscription is at ${this.#position}`
+      findings.violation('C3', 'a gap in its place', summary, [this.#at, event])
+    }
+    if (this.#isNeedless(event)) findings.needlessGap([this.#at, this.#joined, event])
+    if (event.reason === 'epoch-changed') {
+      this.#fence = undefined
+      this.#positionRun = this.#joined?.run
+      this.#mayFence = false
+      this.#offset = undefined
+    } else {
+      const { offset } = this
+      this.#offset = event.missed === null || offset === undefined ? undefined : offset + event.missed
+    }
+    if (channel.durability === 'none' && event.missed === null) this.#offset = undefined
+    this.#item = undefined
+    this.#position = event.to
+    this.#at = event
+  }
+
+  #isNeedless({ reason, missed }: Gap): boolean {
+    const { channel } = this.#parts
+    if (missed === 0 || reason === 'skipped') return missed === 0
+    if (reason === 'epoch-changed') return this.#joined?.run !== undefined && !this.#mayFence
+    return channel.keepsAll && (reason === 'trimmed' || reason === 'expired')
+  }
+
+  caughtUp(event: EventOf<'caught-up'>): void {
+    this.#checkFence(event)
+    this.#checkComplete(event)
+    this.#position = event.position
+    if (this.#joined?.run !== undefined && this.#fence === undefined) this.#positionRun = this.#joined.run
+  }
+
+  /** What was acknowledged before it joined is not after where it caught up. */
+  #checkComplete(event: HistoryEvent): void {
+    const { logs, stores, channel, findings } = this.#parts
+    const { offset } = this
+    if (this.#joined?.run === undefined || offset === undefined) return
+    const highest = logs.highest(stores.logOf(channel, this.#joined.run), this.#joined.atMs)
+    if (highest === undefined) return
+    findings.eligible('C3')
+    if (highest.offset <= offset) return
+    const summary = `caught up at #${offset}, and #${highest.offset} was acknowledged before it joined`
+    findings.violation('C3', 'caught up is complete', summary, [this.#at, highest.event, this.#joined, event])
+  }
+
+  #checkFence(event: HistoryEvent): void {
+    const fence = this.#fence
+    if (fence === undefined) return
+    this.#fence = undefined
+    const summary =
+      fence.parting.kind === 'strangers'
+        ? 'the log was lost, and the subscription went on without a gap epoch-changed'
+        : 'the log is an older copy without the last publication, and the subscription went on without a gap'
+    this.#parts.findings.violation('C7', 'positions are fenced', summary, [this.#at, fence.joined, event])
+  }
+}

@@ -1,0 +1,3 @@
+export { FaultProxy, type FaultProxyOptions } from './fault-proxy.js'
+export type { PipeRules } from './pipe.js'
+export { type Direction, ProxiedConnection } from './proxied-connection.js'

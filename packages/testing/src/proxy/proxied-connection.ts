@@ -1,0 +1,135 @@
+import type { Socket } from 'node:net'
+import { Pipe, type PipeRules } from './pipe.js'
+
+export type Direction = 'to-server' | 'to-client' | 'both'
+
+/** A side that does not close by itself after its FIN is let go of after this long. */
+const LINGER_MS = 2000
+
+/** One connection through the proxy: a socket to the client, one to the server, and what is done to the bytes between. */
+export class ProxiedConnection {
+  readonly id: number
+  /** The client's own port: tells which connection is whose. */
+  readonly clientPort: number
+  /** The port that the proxy led to when this connection was made. */
+  readonly targetPort: number
+  /** Resolves once both sockets are closed. */
+  readonly closed: Promise<void>
+  readonly #client: Socket
+  readonly #server: Socket
+  readonly #toServer: Pipe
+  readonly #toClient: Pipe
+  #isHalfOpen = false
+
+  constructor(id: number, client: Socket, server: Socket, targetPort: number) {
+    this.id = id
+    this.clientPort = client.remotePort ?? 0
+    this.targetPort = targetPort
+    this.#client = client
+    this.#server = server
+    this.#toServer = new Pipe(client, server, () => this.#sourceEnded(server))
+    this.#toClient = new Pipe(server, client, () => this.#sourceEnded(client))
+    this.closed = Promise.all([this.#watch(client, server), this.#watch(server, client)]).then(() => undefined)
+  }
+
+  get isOpen(): boolean {
+    return !this.#client.destroyed || !this.#server.destroyed
+  }
+
+  /** Bytes that went through to the client so far. */
+  get bytesToClient(): number {
+    return this.#toClient.passedBytes
+  }
+
+  get bytesToServer(): number {
+    return this.#toServer.passedBytes
+  }
+
+  /** What the proxy itself holds back, in bytes. */
+  get waitingBytes(): number {
+    return this.#toClient.waitingBytes + this.#toServer.waitingBytes
+  }
+
+  /** What happens to bytes from now on, in place of the rules so far; `{}` lets them through. */
+  setRules(direction: Direction, rules: PipeRules): void {
+    for (const pipe of this.#pipes(direction)) pipe.rules = rules
+  }
+
+  stall(direction: Direction = 'both'): void {
+    for (const pipe of this.#pipes(direction)) pipe.rules = { ...pipe.rules, stalled: true }
+  }
+
+  resume(direction: Direction = 'both'): void {
+    for (const pipe of this.#pipes(direction)) pipe.rules = { ...pipe.rules, stalled: false }
+  }
+
+  /** Ends both sides with a FIN, after what was handed to the sockets; what the proxy holds back is lost. */
+  cut(): void {
+    this.#toServer.stop()
+    this.#toClient.stop()
+    for (const socket of [this.#client, this.#server]) endSocket(socket)
+  }
+
+  /** Ends both sides with a RST: what is under way may be lost. */
+  reset(): void {
+    this.#toServer.stop()
+    this.#toClient.stop()
+    for (const socket of [this.#client, this.#server]) socket.resetAndDestroy()
+  }
+
+  /** Lets this many more bytes through in a direction, in the middle of a frame as may be, then ends both sides. */
+  cutAfter(direction: 'to-server' | 'to-client', bytes: number, how: 'cut' | 'reset' = 'cut'): void {
+    for (const pipe of this.#pipes(direction)) pipe.cutAfter(bytes, () => (how === 'cut' ? this.cut() : this.reset()))
+  }
+
+  /** From now on neither side hears of the other's end, as when a router forgets a connection. */
+  halfOpen(): void {
+    this.#isHalfOpen = true
+  }
+
+  /** Lets bytes through again. A connection of which one side is gone unheard ends now. */
+  heal(): void {
+    this.setRules('both', {})
+    this.#isHalfOpen = false
+    if (isOver(this.#client) !== isOver(this.#server)) this.reset()
+  }
+
+  #pipes(direction: Direction): readonly Pipe[] {
+    if (direction === 'both') return [this.#toServer, this.#toClient]
+    return [direction === 'to-server' ? this.#toServer : this.#toClient]
+  }
+
+  #sourceEnded(sink: Socket): void {
+    if (!this.#isHalfOpen) sink.end()
+  }
+
+  #watch(socket: Socket, other: Socket): Promise<void> {
+    let failed = false
+    socket.on('error', () => {
+      failed = true
+    })
+    return new Promise((resolve) => {
+      socket.once('close', () => {
+        resolve()
+        if (this.#isHalfOpen || other.destroyed) return
+        if (failed) other.resetAndDestroy()
+        else endAfterwards(other)
+      })
+    })
+  }
+}
+
+/** Whether the peer said goodbye or is gone. */
+const isOver = (socket: Socket): boolean => socket.destroyed || socket.readableEnded
+
+/** The pipe may still hold bytes for it: it is ended by the pipe, and here only if that does not come about. */
+const endAfterwards = (socket: Socket): void => {
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS)
+  timer.unref()
+  socket.once('close', () => clearTimeout(timer))
+}
+
+const endSocket = (socket: Socket): void => {
+  socket.end()
+  endAfterwards(socket)
+}
