@@ -33,12 +33,14 @@ const anchorIn = (scroller: Element): Anchor | undefined => {
   return undefined
 }
 
-/** Puts the anchor back to where it was; without one shows the end. */
-const keepView = (scroller: Element, anchor: Anchor | undefined): void => {
-  if (anchor === undefined) {
+/** What must not move; undefined: nothing is in view. */
+type View = Anchor | 'end' | undefined
+
+const keepView = (scroller: Element, view: View): void => {
+  if (view === 'end') {
     scroller.scrollTop = scroller.scrollHeight
-  } else if (anchor.element.isConnected) {
-    const movedPx = anchor.element.getBoundingClientRect().top - anchor.topPx
+  } else if (view?.element.isConnected === true) {
+    const movedPx = view.element.getBoundingClientRect().top - view.topPx
     if (Math.abs(movedPx) >= 0.5) scroller.scrollTop += movedPx
   }
 }
@@ -56,10 +58,11 @@ export const useScroll = (session: RoomSession): Scroll => {
   // One's own new line is always shown.
   if (session.sentCount !== sentCount.current) atEnd.current = true
   sentCount.current = session.sentCount
-  const anchor = atEnd.current || scroller.current === null ? undefined : anchorIn(scroller.current)
+  const viewIn = (element: Element): View => (atEnd.current ? 'end' : anchorIn(element))
+  const view = scroller.current === null ? 'end' : viewIn(scroller.current)
 
   useLayoutEffect(() => {
-    if (scroller.current !== null) keepView(scroller.current, anchor)
+    if (scroller.current !== null) keepView(scroller.current, view)
   })
 
   useEffect(() => {
@@ -73,12 +76,12 @@ export const useScroll = (session: RoomSession): Scroll => {
     let widthPx = element.clientWidth
     let timer: ReturnType<typeof setTimeout>
     const remeasure = (): void => {
-      const view = atEnd.current ? undefined : anchorIn(element)
+      const viewBefore = viewIn(element)
       resettleChunks(element)
-      keepView(element, view)
+      keepView(element, viewBefore)
     }
     const resized = new ResizeObserver(() => {
-      if (atEnd.current) keepView(element, undefined)
+      if (atEnd.current) keepView(element, 'end')
       if (element.clientWidth === widthPx) return
       widthPx = element.clientWidth
       clearTimeout(timer)
@@ -99,7 +102,7 @@ export const useScroll = (session: RoomSession): Scroll => {
     isAtEnd,
     toEnd: () => {
       atEnd.current = true
-      if (scroller.current !== null) keepView(scroller.current, undefined)
+      if (scroller.current !== null) keepView(scroller.current, 'end')
     },
   }
 }
