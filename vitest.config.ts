@@ -44,12 +44,12 @@ export default defineConfig({
           name: 'unit',
           include: ['packages/**/*.test.ts', 'examples/**/*.test.{ts,tsx}'],
           exclude: ['**/node_modules/**', '**/dist/**', INTEGRATION, ...BROWSER],
-          ...timeouts(15),
+          ...timeouts(60),
         },
       },
       {
         resolve: { alias: sourceAliases },
-        test: { name: 'conformance', include: ['conformance/**/*.test.ts'], ...timeouts(15) },
+        test: { name: 'conformance', include: ['conformance/**/*.test.ts'], ...timeouts(60) },
       },
       {
         test: {

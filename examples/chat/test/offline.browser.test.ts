@@ -125,6 +125,38 @@ describe('a line that the server refuses', () => {
   })
 })
 
+describe('a line of which nobody knows whether it arrived', () => {
+  it('says so, and is sent again only when asked', async () => {
+    let swallowing = true
+    const swallow = async (page: Page): Promise<void> => {
+      await page.routeWebSocket(/\/ws$/, (socket) => {
+        const upstream = socket.connectToServer()
+        socket.onMessage((frame) => {
+          const isLine = messagesIn(frame).some(({ type, channel }) => type === 'publish' && channel === 'chat:doubt')
+          if (!(isLine && swallowing)) upstream.send(frame)
+        })
+        upstream.onMessage((frame) => {
+          // The SDK gives up on what is not acknowledged within this time.
+          const messages = messagesIn(frame).map((message) =>
+            message.type === 'connected' ? { ...message, retryWindowMs: 500 } : message,
+          )
+          socket.send(JSON.stringify(messages))
+        })
+      })
+    }
+    const ann = await ChatPage.join(browser, `${server.address}/#doubt`, 'ann', {}, swallow)
+    await ann.say('hello?')
+    await ann.page
+      .getByRole('alert')
+      .getByText(/nobody can tell whether this line arrived.*may appear twice/)
+      .waitFor()
+    swallowing = false
+    await ann.page.getByRole('button', { name: 'Send again' }).click()
+    await ann.waitForLine('hello?')
+    expect(await ann.texts()).toEqual(['hello?'])
+  })
+})
+
 describe('a gap', () => {
   const openWithGap = async (room: string, gap: Message): Promise<ChatPage> => {
     const channel = server.client('bob').channel('chat:{room}', { room })

@@ -96,8 +96,10 @@ test('a reader that stops reading has bounded memory and ends complete', async (
   const states: string[] = []
   subscription.on('state', ({ state }) => states.push(state))
   await new Promise((resolve) => subscription.on('caught-up', resolve))
-  await Promise.all(range(1, 500).map((n) => publisher.publish({ n })))
-  while (subscription.state !== 'paused') await new Promise((resolve) => subscription.on('state', resolve))
+  // One after the other, so that they come in several frames.
+  for (const n of range(1, 100)) await publisher.publish({ n })
+  await Promise.all(range(101, 500).map((n) => publisher.publish({ n })))
+  if (subscription.state !== 'paused') await new Promise((resolve) => subscription.on('state', resolve))
   const seen: SubscriptionItem<{ n: number }>[] = []
   for await (const item of subscription) if (seen.push(item) === 500) break
   expect(numbers(seen)).toEqual(range(1, 500))

@@ -10,17 +10,16 @@ import { PublishQueue } from './publish-queue.js'
 import { type Settings, settingsOf } from './settings.js'
 import { ChannelSubscription, type SubscriptionLink } from './subscription.js'
 import { type FailedResult, type Failure, failed, TidingsError } from './tidings-error.js'
+import type { ClientOptions, WebSocketConstructor } from './options.js'
 import type {
   Channel,
   ChannelPresence,
   Client,
   ClientEvents,
-  ClientOptions,
   ClientState,
   DisconnectReason,
   Off,
   SubscribeOptions,
-  WebSocketConstructor,
 } from './types.js'
 
 const MAX_SUB = 15

@@ -1,18 +1,13 @@
-import { type ConnectedReply, DISCONNECT_CODES, type ErrorReply, isRecord, mayReconnect } from '@tidings/protocol'
+import { type ConnectedReply, type DisconnectCode, type ErrorReply, isRecord, mayReconnect } from '@tidings/protocol'
 import { backoffCapMs, backoffMs } from './backoff.js'
 import { CONNECT_ID } from './commands.js'
 import { isOffline, watchNetwork } from './network.js'
 import type { Settings } from './settings.js'
 import { malformed } from './tidings-error.js'
-import type {
-  ClientState,
-  ClientStateChange,
-  DisconnectReason,
-  Off,
-  WebSocketConstructor,
-  WebSocketLike,
-} from './types.js'
+import type { WebSocketConstructor, WebSocketLike } from './options.js'
+import type { ClientState, ClientStateChange, DisconnectReason, Off } from './types.js'
 
+const UNAUTHORIZED: DisconnectCode = 4501
 /** For the opening handshake and the reply to `connect`; asking for the token has as long again. */
 const CONNECT_TIMEOUT_MS = 15_000
 const PONG_TIMEOUT_MS = 10_000
@@ -159,7 +154,8 @@ export class Connection {
       why = message
     }
     socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
-      const name = (DISCONNECT_CODES as Readonly<Record<number, string>>)[code] ?? 'connection-lost'
+      // The server's own codes come with their name as the reason.
+      const name = code === UNAUTHORIZED ? 'unauthorized' : (code >= 4000 && reason) || 'connection-lost'
       this.fail(name, reason || why || `closed with ${code}`, !mayReconnect(code))
     }
   }

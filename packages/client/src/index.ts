@@ -14,5 +14,6 @@ export type {
 } from '@tidings/protocol'
 export type { BackoffBounds } from './backoff.js'
 export { createClient } from './client.js'
+export type * from './options.js'
 export { type FailedResult, type Failure, type LocalErrorCode, TidingsError } from './tidings-error.js'
 export type * from './types.js'

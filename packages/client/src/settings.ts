@@ -2,7 +2,7 @@ import { type Codec, jsonCodec } from '@tidings/protocol'
 import type { BackoffBounds } from './backoff.js'
 import { randomId } from './random-id.js'
 import { TidingsError } from './tidings-error.js'
-import type { ClientClock, ClientOptions } from './types.js'
+import type { ClientClock, ClientOptions } from './options.js'
 
 /** The client's options with their defaults. */
 export interface Settings {
@@ -16,7 +16,7 @@ export interface Settings {
   readonly maxBufferedItems: number
 }
 
-const systemClock: ClientClock = { monotonicMs: () => performance.now(), wallMs: () => Date.now() }
+const systemClock: ClientClock = { monotonicMs: () => performance.now(), wallMs: Date.now }
 
 /** A page's own location completes a relative address. */
 const socketAddress = (url: string): string =>

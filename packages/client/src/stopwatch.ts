@@ -1,4 +1,4 @@
-import type { ClientClock } from './types.js'
+import type { ClientClock } from './options.js'
 
 /** Tells the milliseconds since now. */
 export type Stopwatch = () => number

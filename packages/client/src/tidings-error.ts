@@ -10,6 +10,10 @@ export type LocalErrorCode =
   | 'queue-full'
   /** It was sent and may have been stored, and is too old to be retried without the risk of publishing twice. */
   | 'outcome-unknown'
+  /** The server closed the connection and does not want it back, without saying more. */
+  | 'connection-lost'
+  /** The server could not read what it was sent. */
+  | 'bad-frame'
   /** An option is wrong. */
   | 'bad-option'
   /** This runtime has no WebSocket and none was given. */

@@ -39,7 +39,7 @@ const { json } = fc.letrec<{ json: JsonValue }>((tie) => ({
   ),
 }))
 
-const data = fc.oneof(json, fc.uint8Array({ maxLength: 300 }), fc.uint8Array({ minLength: 8000, maxLength: 70_000 }))
+const data = fc.oneof(json, fc.uint8Array({ maxLength: 300 }), fc.uint8Array({ minLength: 8190, maxLength: 8200 }))
 
 const publication = fc.record(
   {

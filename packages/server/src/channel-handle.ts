@@ -1,6 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { type Contract, formatPattern, type InputOf, type OutputOf, type PatternOf } from '@tidings/contract'
-import type { ErrorCode, Gap, HistoryCommand, Member, Position, Publication, Tags } from '@tidings/protocol'
+import {
+  type ErrorCode,
+  type Gap,
+  type HistoryCommand,
+  type Member,
+  parseCommand,
+  type Position,
+  type Publication,
+  type Tags,
+} from '@tidings/protocol'
 import type { Log, PresenceStore, PublishResult } from './backend/backend.js'
 import type { Channel, Channels } from './channels.js'
 import { readHistory } from './commands/history.js'
@@ -33,7 +42,10 @@ export interface HistoryPage<Data> {
 /** One channel as the application that embeds the server uses it: without access rules, as publisher null. */
 export interface ChannelHandle<Input, Output> {
   readonly name: string
-  /** Resolves once it is as durable as the channel's rules say; a failure of the data or the backend is a value. */
+  /**
+   * Resolves once it is as durable as the channel's rules say; a failure of the data or the backend is a value. Rejects
+   * with TypeError for an id, a key or tags that break the protocol's bounds.
+   */
   publish(data: Input, options?: PublishOptions): Promise<PublishOutcome>
   /** One page. Rejects with BackendError. */
   history(query?: Omit<HistoryCommand, 'type' | 'id' | 'channel'>): Promise<HistoryPage<Output>>
@@ -80,6 +92,7 @@ const publish = async (
   data: unknown,
   { id = randomBytes(12).toString('base64url'), key, tags }: PublishOptions,
 ): Promise<PublishOutcome> => {
+  checkFields(channel, { publicationId: id, key, tags })
   await ready
   const checked = await checkData(channel, data, maxPayloadBytes)
   if (!checked.ok) return { ok: false, id, error: { code: checked.code, message: checked.message } }
@@ -98,4 +111,10 @@ const publish = async (
     if (failure === undefined) throw error
     return { ok: false, id, error: failure }
   }
+}
+
+/** What clients may not send, the application may not either: other clients would get it. */
+const checkFields = ({ name }: Channel, fields: { publicationId: string; key: unknown; tags: unknown }): void => {
+  const parsed = parseCommand({ type: 'publish', id: 1, channel: name, data: null, ...fields })
+  if (!parsed.ok) throw new TypeError(parsed.message)
 }

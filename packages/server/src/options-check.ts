@@ -29,6 +29,15 @@ const checkKeys = (path: string, value: object, known: readonly string[]): void 
   }
 }
 
+/** What timers and `ws` can hold: more would mean no limit at all, or a timer that fires at once. */
+const MAX_NUMBER = 2 ** 31 - 1
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const hasMethods = (value: unknown, names: readonly string[]): boolean =>
+  isObject(value) && names.every((name) => typeof value[name] === 'function')
+
 /** A group of positive whole numbers with defaults. */
 const numbers = <Group extends object>(
   path: string,
@@ -38,12 +47,12 @@ const numbers = <Group extends object>(
   const known = Object.keys(defaults)
   const prefix = path === '' ? '' : `${path}.`
   if (given === undefined) return defaults
-  if (typeof given !== 'object') throw new OptionsError(`${path} must be an object`)
+  if (!isObject(given)) throw new OptionsError(`${path} must be an object`)
   checkKeys(prefix, given, known)
   const set = Object.entries(given).filter(([, value]) => value !== undefined)
   for (const [key, value] of set) {
-    if (!Number.isSafeInteger(value) || (value as number) < 1) {
-      throw new OptionsError(`${prefix}${key} must be a positive whole number`)
+    if (!Number.isInteger(value) || (value as number) < 1 || (value as number) > MAX_NUMBER) {
+      throw new OptionsError(`${prefix}${key} must be a whole number from 1 to ${MAX_NUMBER}`)
     }
   }
   return { ...defaults, ...(Object.fromEntries(set) as Partial<Group>) }
@@ -52,14 +61,14 @@ const numbers = <Group extends object>(
 const checkAllow = (options: TidingsOptions): void => {
   const allow: unknown = options.allow
   if (allow === undefined) return
-  if (typeof allow !== 'object' || allow === null) throw new OptionsError('allow must be an object')
+  if (!isObject(allow)) throw new OptionsError('allow must be an object')
   for (const [pattern, rules] of Object.entries(allow)) {
     if (options.contract !== undefined && !Object.hasOwn(options.contract.channels, pattern)) {
       throw new OptionsError(`allow['${pattern}'] is not a pattern of the contract`)
     }
-    if (typeof rules !== 'object' || rules === null) throw new OptionsError(`allow['${pattern}'] must be an object`)
-    checkKeys(`allow['${pattern}'].`, rules as object, ACTIONS)
-    for (const [action, rule] of Object.entries(rules as object)) {
+    if (!isObject(rules)) throw new OptionsError(`allow['${pattern}'] must be an object`)
+    checkKeys(`allow['${pattern}'].`, rules, ACTIONS)
+    for (const [action, rule] of Object.entries(rules)) {
       if (typeof rule !== 'boolean' && typeof rule !== 'function') {
         throw new OptionsError(`allow['${pattern}'].${action} must be true, false or a function`)
       }
@@ -77,6 +86,18 @@ const checkDurabilities = ({ contract, backend }: TidingsOptions): void => {
   }
 }
 
+const checkCollaborators = ({ contract, logger, clock }: { [Key in keyof TidingsOptions]?: unknown }): void => {
+  if (contract !== undefined && !hasMethods(contract, ['match'])) {
+    throw new OptionsError('contract must be what defineContract gives')
+  }
+  if (logger !== undefined && !hasMethods(logger, ['info', 'warn', 'error'])) {
+    throw new OptionsError('logger must have the functions info, warn and error')
+  }
+  if (clock !== undefined && !hasMethods(clock, ['now', 'monotonic'])) {
+    throw new OptionsError('clock must have the functions now and monotonic')
+  }
+}
+
 export interface ResolvedOptions {
   readonly limits: Limits
   readonly heartbeat: Heartbeat
@@ -87,6 +108,7 @@ export interface ResolvedOptions {
 
 /** Throws OptionsError. Options also come from configuration files and JavaScript, so types are checked again here. */
 export const checkOptions = <App extends Contract>(options: TidingsOptions<App>): ResolvedOptions => {
+  if (!isObject(options)) throw new OptionsError('options must be an object')
   checkKeys('', options, KEYS)
   const backend: unknown = options.backend
   if (typeof backend !== 'object' || backend === null || !('log' in backend)) {
@@ -96,6 +118,7 @@ export const checkOptions = <App extends Contract>(options: TidingsOptions<App>)
   if (typeof dev !== 'boolean') throw new OptionsError('dev must be true or false')
   if (options.contract === undefined && !dev)
     throw new OptionsError('contract is missing; only with dev may it be left out')
+  checkCollaborators(options)
   if (options.authenticate !== undefined && typeof options.authenticate !== 'function') {
     throw new OptionsError('authenticate must be a function')
   }

@@ -66,10 +66,10 @@ const encodeRun = (
 /** Runs of publications whose payloads stay below the frame size, a larger one alone. */
 const splitRuns = (publications: readonly StoredPublication[]): readonly (readonly StoredPublication[])[] => {
   const runs: StoredPublication[][] = []
-  let bytes = MAX_FRAME_PAYLOAD
+  let bytes = 0
   for (const publication of publications) {
     bytes += publication.payload.length
-    if (bytes > MAX_FRAME_PAYLOAD) {
+    if (runs.length === 0 || bytes > MAX_FRAME_PAYLOAD) {
       runs.push([])
       bytes = publication.payload.length
     }

@@ -18,6 +18,7 @@ interface Highest {
   readonly atMs: number
   readonly sentMs: number
   readonly offset: number
+  readonly run: number | undefined
   readonly event: HistoryEvent
 }
 
@@ -52,11 +53,12 @@ export class ChannelLogs {
     for (const { content, evidence } of this.#log(parent).places.values()) {
       if (evidence.kind === 'acknowledged' && evidence.atMs < beforeMs) this.#addPlace(log, content, evidence)
     }
+    this.#log(log).acknowledged.push(...this.#log(parent).acknowledged.filter(({ atMs }) => atMs < beforeMs))
   }
 
   /** After it was added: counts as acknowledged from `atMs` on. */
   acknowledged(log: string, sentMs: number, event: Acknowledged): void {
-    this.#log(log).acknowledged.push({ atMs: event.atMs, sentMs, offset: event.offset, event })
+    this.#log(log).acknowledged.push({ atMs: event.atMs, sentMs, offset: event.offset, run: event.run, event })
   }
 
   /** What is known to be at an offset. */

@@ -73,7 +73,7 @@ const followStreams = (history: History, parts: FollowParts): void => {
 const begin = (event: EventOf<'subscribe'>, parts: FollowParts, order: StreamParts['order']): Followed => {
   const channel = parts.channels.get(event.channel)
   if (channel === undefined) throw new Error(`the history does not describe the channel '${event.channel}'`)
-  const stream = new Stream({ ...parts, channel, order })
+  const stream = new Stream({ ...parts, channel, order }, event)
   return { stream, lateness: new Lateness({ ...parts, channel, stream }) }
 }
 

@@ -82,6 +82,8 @@ export interface SubscribeEvent {
   readonly client: string
   /** For people who read excerpts. */
   readonly how: string
+  /** It asked for everything that is kept. */
+  readonly wholeLog?: boolean
 }
 
 /**
@@ -91,6 +93,8 @@ export interface SubscribeEvent {
 export interface JoinedEvent {
   readonly kind: 'joined'
   readonly subscription: number
+  /** A time at which the server was not asked yet: what was acknowledged before it is not after where this begins. */
+  readonly askedMs: number
   readonly run?: number
   readonly position?: Position
 }

@@ -174,7 +174,7 @@ export class Publishes {
       last.set(key, { attempt, offset: outcome.offset })
       if (before === undefined) continue
       this.#findings.eligible('C1')
-      if (before.offset < outcome.offset) continue
+      if (before.offset <= outcome.offset) continue
       const summary = `one session's publications are stored in another order than it sent them`
       const events = [before.attempt.sent, sent, before.attempt.outcome, outcome]
       this.#findings.violation('C1', 'the order of one session', summary, events)

@@ -43,8 +43,11 @@ export class Stream {
   #mayFence = true
   readonly #seen = new Map<Position, Item>()
 
-  constructor(parts: StreamParts) {
+  constructor(parts: StreamParts, event: EventOf<'subscribe'>) {
     this.#parts = parts
+    if (event.wholeLog !== true || !parts.channel.keepsAll) return
+    this.#offset = 0
+    this.#at = event
   }
 
   /** Where it is; undefined: that cannot be told. */
@@ -90,8 +93,7 @@ export class Stream {
     const { findings, publishes, channel } = this.#parts
     this.#checkFence(event)
     publishes.checkItem(channel.name, event)
-    this.#checkTwice(event)
-    this.#checkNext(event)
+    if (!this.#isRepeated(event)) this.#checkNext(event)
     if (this.#item?.time !== undefined && event.time !== undefined) {
       findings.eligible('C1')
       if (event.time < this.#item.time) {
@@ -113,12 +115,15 @@ export class Stream {
     logs.add(channel.name, log, contentOf(event), event)
   }
 
-  #checkTwice(event: Item): void {
+  /** Whether it was handed out before, which is a violation. */
+  #isRepeated(event: Item): boolean {
     const { findings } = this.#parts
     findings.eligible('C2')
     const before = this.#seen.get(event.position)
-    if (before === undefined) this.#seen.set(event.position, event)
-    else findings.violation('C2', 'nothing twice', `#${event.offset} was handed out twice`, [before, event])
+    this.#seen.set(event.position, event)
+    if (before === undefined) return false
+    findings.violation('C2', 'nothing twice', `#${event.offset} was handed out twice`, [before, event])
+    return true
   }
 
   /** It follows what came before without a hole. */
@@ -128,7 +133,7 @@ export class Stream {
     if (offset === undefined) return
     findings.eligible('C1')
     findings.eligible('C3')
-    if (event.offset === offset && !this.#seen.has(event.position)) {
+    if (event.offset === offset) {
       findings.violation('C2', 'no offset twice', `#${offset} was handed out twice`, [this.#at, event])
     } else if (event.offset < offset) {
       const summary = `#${event.offset} comes after #${offset}`
@@ -165,7 +170,7 @@ export class Stream {
   }
 
   gap(event: Gap): void {
-    const { findings, channel } = this.#parts
+    const { findings } = this.#parts
     findings.gap(event.reason)
     findings.eligible('C3')
     if (this.#position !== undefined && event.from !== this.#position) {
@@ -182,7 +187,6 @@ export class Stream {
       const { offset } = this
       this.#offset = event.missed === null || offset === undefined ? undefined : offset + event.missed
     }
-    if (channel.durability === 'none' && event.missed === null) this.#offset = undefined
     this.#item = undefined
     this.#position = event.to
     this.#at = event
@@ -207,12 +211,14 @@ export class Stream {
     const { logs, stores, channel, findings } = this.#parts
     const { offset } = this
     if (this.#joined?.run === undefined || offset === undefined) return
-    const highest = logs.highest(stores.logOf(channel, this.#joined.run), this.#joined.atMs)
+    const highest = logs.highest(stores.logOf(channel, this.#joined.run), this.#joined.askedMs)
     if (highest === undefined) return
-    findings.eligible('C3')
+    // What an earlier run acknowledged was lost; what this one did was not handed out.
+    const promise = highest.run === this.#joined.run ? 'C3' : 'C4'
+    findings.eligible(promise)
     if (highest.offset <= offset) return
     const summary = `caught up at #${offset}, and #${highest.offset} was acknowledged before it joined`
-    findings.violation('C3', 'caught up is complete', summary, [this.#at, highest.event, this.#joined, event])
+    findings.violation(promise, 'caught up is complete', summary, [this.#at, highest.event, this.#joined, event])
   }
 
   #checkFence(event: HistoryEvent): void {

@@ -1,17 +1,23 @@
 import type { Rewind } from '@tidings/protocol'
-import type {
-  Cursor,
-  Log,
-  LogChannel,
-  LogListener,
-  NewPublication,
-  Page,
-  PublishResult,
-  ReadRequest,
-  Watch,
+import {
+  BackendError,
+  type Cursor,
+  type Log,
+  type LogChannel,
+  type LogListener,
+  type NewPublication,
+  type Page,
+  type PublishResult,
+  type ReadRequest,
+  type Watch,
 } from '../backend.js'
 import type { MemoryLog } from '../memory/memory-log.js'
 import type { DiskLog } from './disk-log.js'
+
+export interface Logs {
+  readonly disk: DiskLog
+  readonly memory: MemoryLog
+}
 
 /** One byte says the length of a name in a key. */
 const MAX_NAME_BYTES = 255
@@ -23,14 +29,17 @@ const MAX_NAME_BYTES = 255
  */
 export class ByDurability implements Log {
   readonly notices = 'exact'
-  readonly #disk: DiskLog
-  readonly #memory: MemoryLog
+  #logs: Logs | null = null
   /** Channels whose disk log is being purged. */
   readonly #leaving = new Map<string, Promise<void>>()
 
-  constructor(disk: DiskLog, memory: MemoryLog) {
-    this.#disk = disk
-    this.#memory = memory
+  open(logs: Logs): void {
+    this.#logs = logs
+  }
+
+  /** Everything is refused from now on. */
+  close(): void {
+    this.#logs = null
   }
 
   publish(channel: LogChannel, publication: NewPublication): Promise<PublishResult> {
@@ -60,18 +69,20 @@ export class ByDurability implements Log {
 
   #with<Result>(channel: LogChannel, use: (log: Log) => Promise<Result>): Promise<Result> {
     const { name } = channel
+    if (this.#logs === null) return Promise.reject(new BackendError('unavailable', 'The backend is not open.'))
     if (Buffer.byteLength(name) > MAX_NAME_BYTES) return Promise.reject(new RangeError('the channel name is too long'))
+    const { disk, memory } = this.#logs
     if (channel.durability === 'disk') {
-      this.#memory.forget(name)
-      return use(this.#disk)
+      memory.forget(name)
+      return use(disk)
     }
-    if (this.#memory.has(name)) return use(this.#memory)
-    const leaving = this.#leaving.get(name) ?? (this.#disk.mustLeave(name) ? this.#leave(name) : undefined)
-    return leaving === undefined ? use(this.#memory) : leaving.then(() => use(this.#memory))
+    if (memory.has(name)) return use(memory)
+    const leaving = this.#leaving.get(name) ?? (disk.mustLeave(name) ? this.#leave(disk, name) : undefined)
+    return leaving === undefined ? use(memory) : leaving.then(() => use(memory))
   }
 
-  #leave(name: string): Promise<void> {
-    const leaving = this.#disk.leave(name).finally(() => this.#leaving.delete(name))
+  #leave(disk: DiskLog, name: string): Promise<void> {
+    const leaving = disk.leave(name).finally(() => this.#leaving.delete(name))
     this.#leaving.set(name, leaving)
     return leaving
   }

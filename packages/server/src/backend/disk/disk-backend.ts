@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Clock, systemClock } from '../../clock.js'
-import { type Backend, BackendError } from '../backend.js'
+import type { Backend, BackendError } from '../backend.js'
 import { LocalBus } from '../local-bus.js'
 import { LocalPresence } from '../local-presence.js'
 import { MemoryLog } from '../memory/memory-log.js'
@@ -11,7 +12,6 @@ import { Lineage } from './lineage.js'
 import { openDirectory, type OpenedStore, type OpenStore } from './open-directory.js'
 import { RunningClock } from './running-clock.js'
 import { Sweep } from './sweep.js'
-import { logWhenOpen, stateWhenOpen } from './when-open.js'
 
 export interface DiskOptions {
   /** The data directory; made if it is not there. One node at a time. */
@@ -29,6 +29,7 @@ export interface DiskOptions {
 }
 
 const GIB = 1024 ** 3
+const CLOSE_FENCED_MS = 1000
 const LINEAGE_KEY = Buffer.from('lineage')
 const MEMORY_BYTES = GIB / 4
 
@@ -37,31 +38,28 @@ interface Opened {
   readonly directory: OpenedStore
   readonly memory: MemoryLog
   readonly disk: DiskLog
-  readonly log: ByDurability
-  readonly state: DiskState
   readonly sweep: Sweep
 }
 
 /** The disk backend over any store; see `disk` for the promises. */
 export const diskBackend = (options: DiskOptions, openStore: OpenStore = openDirectory): Backend => {
   let opened: Opened | undefined
-  const ready = (): Opened => {
-    if (opened === undefined) throw new BackendError('unavailable', 'The backend is not open.')
-    return opened
-  }
+  // A node is put together before its backend is open.
+  const log = new ByDurability()
+  const state = new DiskState()
   return {
     name: 'disk',
     durabilities: ['disk', 'memory', 'none'],
-    // The node is put together before it is open.
-    log: logWhenOpen(() => ready().log),
+    log,
     presence: new LocalPresence(),
     bus: new LocalBus(),
-    state: stateWhenOpen(() => ready().state),
+    state,
     open: async (fail) => {
       const { dir, maxBytes = 64 * GIB } = options
       const directory = await openStore(dir, maxBytes)
       try {
-        opened = await begin({ ...options, maxBytes }, directory, fail)
+        opened = await begin({ ...options, maxBytes }, directory, state, fail)
+        log.open(opened)
       } catch (error) {
         await directory.close()
         throw unavailable(dir, error)
@@ -70,10 +68,14 @@ export const diskBackend = (options: DiskOptions, openStore: OpenStore = openDir
     close: async () => {
       if (opened === undefined) return
       const { disk, memory, directory, sweep } = opened
+      opened = undefined
       sweep.stop()
       await disk.writer.close()
+      log.close()
       memory.close()
-      await directory.close()
+      // A disk that hangs would hold up the end of the process as well.
+      const closed = directory.close()
+      await (disk.writer.isFenced ? Promise.race([closed, sleep(CLOSE_FENCED_MS, undefined, { ref: false })]) : closed)
     },
   }
 }
@@ -81,6 +83,7 @@ export const diskBackend = (options: DiskOptions, openStore: OpenStore = openDir
 const begin = async (
   options: DiskOptions & { readonly maxBytes: number },
   directory: OpenedStore,
+  state: DiskState,
   fail: (error: BackendError) => void,
 ): Promise<Opened> => {
   const { dir, clock = systemClock, maxBytes, maxDedupeEntries = 1_000_000, flushDeadlineMs = 30_000 } = options
@@ -98,10 +101,10 @@ const begin = async (
   if (isNew) await directory.ready()
   const logOptions = { store, clock, lineage, running, maxBytes, maxDedupeEntries, flushDeadlineMs, fail }
   const disk = reading(dir, 'its publication ids', () => new DiskLog(logOptions))
-  const state = reading(dir, 'its state', () => new DiskState(store, disk.writer))
+  reading(dir, 'its state', () => state.open(store, disk.writer))
   const memory = new MemoryLog({ clock, maxBytes: MEMORY_BYTES, maxDedupeEntries })
   memory.open()
-  return { directory, memory, disk, log: new ByDurability(disk, memory), state, sweep: new Sweep(store, disk) }
+  return { directory, memory, disk, sweep: new Sweep(store, disk) }
 }
 
 const reading = <Result>(dir: string, what: string, read: () => Result): Result => {

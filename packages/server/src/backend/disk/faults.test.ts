@@ -1,78 +1,8 @@
+import { FakeClock, FaultyDisk } from '@tidings/testing/backend-suite'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Backend, BackendError, LogChannel, NewPublication } from '../backend.js'
 import { diskBackend } from './disk-backend.js'
-import { type ScanRange, type Store, StoreError, type StoredEntry, type Table, type Writes } from './store.js'
-
-type Content = ReadonlyMap<string, Buffer>
-
-/** A disk in memory: what is committed can be read, what is flushed survives a crash. */
-class FaultyDisk {
-  #flushed: Content = new Map()
-  #committed: Content = new Map()
-  /** Flushes wait for `letFlush` while this is on. */
-  holdsFlushes = false
-  freeBytes = 1e9
-  usedBytes = 0
-  failNextCommit: StoreError | null = null
-  #waiting: (() => void)[] = []
-
-  letFlush(): void {
-    this.holdsFlushes = false
-    const waiting = this.#waiting
-    this.#waiting = []
-    for (const flush of waiting) flush()
-  }
-
-  /** The power fails: what was not flushed is gone. */
-  crash(): void {
-    this.#committed = this.#flushed
-    this.#waiting = []
-    this.holdsFlushes = false
-  }
-
-  open(): Store {
-    const keyOf = (table: Table, key: Uint8Array): string => `${table}/${Buffer.from(key).toString('latin1')}`
-    return {
-      get: (table, key) => this.#committed.get(keyOf(table, key)),
-      scan: (table, range) => this.#scan(table, range),
-      commit: async (fill) => {
-        const next = new Map(this.#committed)
-        fill({
-          put: (table, key, value) => next.set(keyOf(table, key), Buffer.from(value)),
-          remove: (table, key) => next.delete(keyOf(table, key)),
-        } satisfies Writes)
-        await Promise.resolve()
-        const failure = this.failNextCommit
-        this.failNextCommit = null
-        if (failure !== null) throw failure
-        this.#committed = next
-      },
-      flushed: () => {
-        const content = this.#committed
-        return new Promise((resolve) => {
-          const flush = (): void => {
-            this.#flushed = content
-            resolve()
-          }
-          if (this.holdsFlushes) this.#waiting.push(flush)
-          else flush()
-        })
-      },
-      room: () => ({ usedBytes: this.usedBytes, freeBytes: this.freeBytes }),
-      close: () => Promise.resolve(),
-    }
-  }
-
-  *#scan(table: Table, { start, end, reverse = false }: ScanRange): Iterable<StoredEntry> {
-    const [low, high] = reverse ? [end, start] : [start, end]
-    const found = [...this.#committed]
-      .filter(([key]) => key.startsWith(`${table}/`))
-      .map(([key, value]) => ({ key: Buffer.from(key.slice(table.length + 1), 'latin1'), value }))
-      .filter(({ key }) => Buffer.compare(key, low) >= 0 && Buffer.compare(key, high) <= 0)
-      .sort((one, other) => Buffer.compare(one.key, other.key))
-    yield* reverse ? found.reverse() : found
-  }
-}
+import { StoreError } from './store.js'
 
 const channel: LogChannel = {
   name: 'chat:lobby',
@@ -90,6 +20,8 @@ const publication = (payload: string, id = `id-${payload}`): NewPublication => (
 
 const opened: Backend[] = []
 
+const clock = new FakeClock()
+
 const start = async (
   disk: FaultyDisk,
   isNew: boolean,
@@ -97,7 +29,7 @@ const start = async (
 ): Promise<[Backend, BackendError[]]> => {
   const failures: BackendError[] = []
   const directory = { store: disk.open(), isNew, ready: () => Promise.resolve(), close: () => Promise.resolve() }
-  const backend = diskBackend({ dir: 'nowhere', flushDeadlineMs }, () => Promise.resolve(directory))
+  const backend = diskBackend({ dir: 'nowhere', clock, flushDeadlineMs }, () => Promise.resolve(directory))
   await backend.open((error) => failures.push(error))
   opened.push(backend)
   return [backend, failures]
@@ -221,6 +153,53 @@ describe('disk backend on a faulty disk', () => {
     await backend.state.set('fact', Uint8Array.of(1))
     disk.freeBytes = 1e9
     expect(await backend.log.publish(channel, publication('2'))).toMatchObject({ offset: 2, duplicate: false })
+  })
+
+  it('refuses publishes while it uses more than `maxBytes`, and takes them again after a purge', async () => {
+    const disk = new FaultyDisk()
+    const [backend] = await start(disk, true)
+    await backend.log.publish(channel, publication('1'))
+    disk.usedBytes = 65 * 1024 ** 3
+    await expect(backend.log.publish(channel, publication('2'))).rejects.toMatchObject({ code: 'storage-full' })
+    await backend.log.purge(channel)
+    disk.usedBytes = 0
+    expect(await backend.log.publish(channel, publication('2'))).toMatchObject({ offset: 2 })
+  })
+
+  it('removes from the disk what the rules do not keep', async () => {
+    const disk = new FaultyDisk()
+    const [backend] = await start(disk, true)
+    const payloads = Array.from({ length: 500 }, (_, index) => String(index))
+    await Promise.all(payloads.map((payload) => backend.log.publish(channel, publication(payload))))
+    await backend.log.publish(channel, publication('last'))
+    expect(disk.rows('log')).toBe(3)
+    await backend.log.purge(channel)
+    await backend.log.publish({ ...channel, name: 'chat:other' }, publication('other'))
+    expect(disk.rows('log')).toBe(1)
+  })
+
+  it('removes the ids whose windows are over, also those from before a restart', async () => {
+    const disk = new FaultyDisk()
+    const [before] = await start(disk, true)
+    await before.log.publish(channel, publication('1'))
+    await before.close()
+    const [after] = await start(disk, false)
+    expect(await after.log.publish(channel, publication('1'))).toMatchObject({ offset: 1, duplicate: true })
+    await after.log.publish(channel, publication('2'))
+    expect(disk.rows('dedupe')).toBe(2)
+    clock.advance(60_001)
+    await after.log.publish(channel, publication('3'))
+    expect(disk.rows('dedupe')).toBe(1)
+    expect(await after.log.publish(channel, publication('1'))).toMatchObject({ duplicate: false })
+  })
+
+  it('refuses everything once it is closed', async () => {
+    const [backend] = await start(new FaultyDisk(), true)
+    await backend.close()
+    const { log, state } = backend
+    await expect(log.publish(channel, publication('1'))).rejects.toMatchObject({ code: 'unavailable' })
+    await expect(log.tails([channel])).rejects.toMatchObject({ code: 'unavailable' })
+    await expect(state.set('a', Uint8Array.of(1))).rejects.toMatchObject({ code: 'unavailable' })
   })
 
   it('fences itself when a commit fails in any other way', async () => {

@@ -1,7 +1,17 @@
 import type { Backend } from '../backend.js'
 import { diskBackend, type DiskOptions } from './disk-backend.js'
 
-export type { DiskOptions }
+export { type DiskOptions, diskBackend } from './disk-backend.js'
+export type { OpenedStore, OpenStore } from './open-directory.js'
+export {
+  type Room,
+  type ScanRange,
+  type Store,
+  type StoredEntry,
+  StoreError,
+  type Table,
+  type Writes,
+} from './store.js'
 
 /**
  * Keeps channels with durability `disk` in a directory of this machine (LMDB), fsynced before anyone hears of a

@@ -48,6 +48,10 @@ export class Writer {
     this.#fail = fail
   }
 
+  get isFenced(): boolean {
+    return this.#closed?.code === 'fenced'
+  }
+
   push(job: Job): void {
     if (this.#closed !== null) {
       job.reject(this.#closed)

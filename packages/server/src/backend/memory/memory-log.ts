@@ -70,6 +70,11 @@ export class MemoryLog implements Log {
 
   publish(channel: LogChannel, publication: NewPublication): Promise<PublishResult> {
     if (this.#timer === null) return Promise.reject(new BackendError('unavailable', 'The backend is not open.'))
+    if (channel.durability !== 'memory' && channel.durability !== 'none') {
+      return Promise.reject(
+        new BackendError('unavailable', `This backend cannot keep '${channel.durability}' channels.`),
+      )
+    }
     const monotonic = this.#options.clock.monotonic()
     this.#dedupe.expire(monotonic)
     const log = this.#logOf(channel, monotonic)

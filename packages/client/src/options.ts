@@ -1,0 +1,56 @@
+import type { Contract } from '@tidings/contract'
+import type { Codec } from '@tidings/protocol'
+
+/** What the SDK needs of a WebSocket; browsers', Node's and `ws`'s have it. */
+export interface WebSocketLike {
+  binaryType: string
+  onopen: unknown
+  onmessage: unknown
+  onerror: unknown
+  onclose: unknown
+  send(data: string | Uint8Array<ArrayBuffer>): void
+  close(code?: number, reason?: string): void
+  /** Ends it without a closing handshake, where there is such a thing. */
+  terminate?(): void
+}
+
+export type WebSocketConstructor = new (url: string, protocols: string[]) => WebSocketLike
+
+/** Given to a token callback; `signal` aborts when the attempt it is for ends. */
+export interface TokenRequest {
+  readonly signal: AbortSignal
+}
+
+/** Milliseconds. The monotonic one may stand still while the machine sleeps; the wall clock may jump. */
+export interface ClientClock {
+  monotonicMs(): number
+  wallMs(): number
+}
+
+export interface ClientOptions<App extends Contract = Contract> {
+  /** ws:// or wss:// addresses of nodes, tried in turn; http(s) and relative ones are understood where a page has a location. */
+  readonly url: string | readonly string[]
+  /**
+   * Who this client is. A callback is asked at every connection attempt; when it throws, the attempt is repeated with
+   * backoff. When the server refuses its token, it is asked once more before the client closes.
+   */
+  readonly token?: string | ((request: TokenRequest) => string | Promise<string>) | undefined
+  /** Checks data against the schemas before it is sent, and channel names against the patterns. */
+  readonly contract?: App | undefined
+  /** Default JSON. For MessagePack: `import { msgpackCodec } from '@tidings/client/msgpack'`. */
+  readonly codec?: Codec | undefined
+  /** Default `globalThis.WebSocket`. On Node 20 pass the one of the package `ws`. */
+  readonly WebSocket?: WebSocketConstructor | undefined
+  /** A secret random string that names this client across its connections. Default: a new one. */
+  readonly clientId?: string | undefined
+  /** Publishes that may wait for an acknowledgement at once; further ones fail with `queue-full`. Default 1000. */
+  readonly maxQueuedPublishes?: number | undefined
+  /**
+   * Items that may wait for the application in one subscription before it stops taking more, and resumes later. What is
+   * in the frame that reaches this still fits. Default 1000.
+   */
+  readonly maxBufferedItems?: number | undefined
+  /** Bounds of the exponential backoff, which has full jitter. Default 500 and 20000. */
+  readonly backoff?: { readonly minMs: number; readonly maxMs: number } | undefined
+  readonly clock?: ClientClock | undefined
+}

@@ -1,0 +1,171 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Codec, Position, ServerMessage, SlowPolicy } from '@tidings/protocol'
+import type { Random } from '../backend-suite/random.js'
+import type { NewEvent } from '../checker/history.js'
+import { ClientLink } from './client-link.js'
+import { hashOf } from './payload.js'
+import { WireSession } from './wire-session.js'
+import { between, MARKER_PREFIX, type Subscriber, type World } from './world.js'
+
+export interface RawSubscriberOptions {
+  readonly name: string
+  readonly channel: string
+  readonly codec: Codec
+  readonly policy?: SlowPolicy
+  /** It asks for everything that is kept. */
+  readonly wholeLog?: boolean
+}
+
+const EVERYTHING = 1_000_000_000
+const MAX_SUB = 15
+const FIRST_RETRY_MS = 20
+
+/** A client that keeps its position by itself and comes back with it; what the server says is recorded as it is. */
+export class RawSubscriber implements Subscriber {
+  readonly name: string
+  readonly channel: string
+  readonly markers = new Set<string>()
+  readonly #world: World
+  readonly #options: RawSubscriberOptions
+  readonly #link: ClientLink
+  readonly #random: Random
+  readonly #subscription: number
+  #session: WireSession | undefined
+  #position: Position | undefined
+  #sub = 0
+  #askedMs = 0
+  #phase: 'off' | 'asked' | 'on' | 'leaving' = 'off'
+  #hasLeft = false
+
+  constructor(world: World, options: RawSubscriberOptions) {
+    const { name, channel, codec, policy, wholeLog = false } = options
+    this.name = name
+    this.channel = channel
+    this.#world = world
+    this.#options = options
+    this.#random = world.random(name)
+    this.#link = new ClientLink(name, world.runOf, () => world.recorder.nowMs)
+    this.#subscription = world.recorder.nextSubscription()
+    const how = `raw ${codec.subprotocol}, ${policy ?? 'default policy'}${wholeLog ? ', whole log' : ''}`
+    world.recorder.record({ kind: 'subscribe', subscription: this.#subscription, channel, client: name, how, wholeLog })
+    void this.#run()
+  }
+
+  /** Takes nothing from its socket for a while. */
+  async stopReading(ms: number): Promise<void> {
+    const { socket } = this.#session ?? {}
+    if (socket === undefined) return
+    socket.pause()
+    await sleep(ms)
+    socket.resume()
+  }
+
+  /** Unsubscribes, and subscribes again where it stopped. */
+  rejoin(): void {
+    if (this.#phase !== 'on') return
+    this.#phase = 'leaving'
+    this.#session?.send({ type: 'unsubscribe', channel: this.channel, sub: this.#sub })
+  }
+
+  leave(): void {
+    if (this.#hasLeft) return
+    this.#hasLeft = true
+    this.#record({ kind: 'left', subscription: this.#subscription })
+    this.#session?.end()
+  }
+
+  #record(event: NewEvent): void {
+    this.#world.recorder.record(event)
+  }
+
+  async #run(): Promise<void> {
+    const { codec } = this.#options
+    while (!this.#hasLeft) {
+      const identity = { token: this.name, client: `secret ${this.name}` }
+      this.#session = new WireSession(this.#link, this.#world.url, codec, identity, (message) => this.#take(message))
+      await this.#session.closed
+      if (this.#phase !== 'off' && !this.#hasLeft) this.#record({ kind: 'lost', subscription: this.#subscription })
+      this.#phase = 'off'
+      await sleep(between(this.#random, FIRST_RETRY_MS, 5 * FIRST_RETRY_MS))
+    }
+  }
+
+  #ask(): void {
+    const { policy, wholeLog } = this.#options
+    const begin = wholeLog === true ? { rewind: { count: EVERYTHING } } : {}
+    this.#sub = between(this.#random, 0, MAX_SUB)
+    this.#askedMs = this.#world.recorder.nowMs
+    this.#phase = 'asked'
+    this.#session?.send({
+      type: 'subscribe',
+      channel: this.channel,
+      sub: this.#sub,
+      ...(this.#position === undefined ? begin : { from: this.#position }),
+      ...(policy === undefined ? undefined : { policy }),
+    })
+  }
+
+  #take(message: ServerMessage): void {
+    if (this.#hasLeft) return
+    switch (message.type) {
+      case 'connected':
+      case 'unsubscribed':
+        if (message.type === 'unsubscribed') this.#record({ kind: 'lost', subscription: this.#subscription })
+        this.#ask()
+        break
+      case 'subscribed':
+        this.#joined(message.position)
+        break
+      case 'error':
+        this.#session?.end()
+        break
+      case 'publications':
+        for (const item of message.publications) this.#item(item)
+        break
+      case 'gap': {
+        const { from, to, reason, missed } = message
+        this.#position = to
+        this.#record({ kind: 'gap', subscription: this.#subscription, from, to, reason, missed })
+        break
+      }
+      case 'caught-up': {
+        const { position } = message
+        this.#position = position
+        this.#record({ kind: 'caught-up', subscription: this.#subscription, position })
+        break
+      }
+      default:
+    }
+  }
+
+  #joined(position: Position): void {
+    const { run } = this.#link
+    this.#phase = 'on'
+    this.#position ??= position
+    this.#record({
+      kind: 'joined',
+      subscription: this.#subscription,
+      askedMs: this.#askedMs,
+      position,
+      ...(run === undefined ? undefined : { run }),
+    })
+  }
+
+  #item(item: Extract<ServerMessage, { type: 'publications' }>['publications'][number]): void {
+    const { offset, position, id } = item
+    const { run } = this.#link
+    this.#position = position
+    if (id.startsWith(MARKER_PREFIX)) this.markers.add(id)
+    this.#record({
+      kind: 'item',
+      subscription: this.#subscription,
+      offset,
+      position,
+      id,
+      ...(run === undefined ? undefined : { run }),
+      ...('echo' in item
+        ? undefined
+        : { publisher: item.publisher ?? '', hash: hashOf(item.data, item.key), time: item.time }),
+    })
+  }
+}
