@@ -36,7 +36,9 @@ export function IdentityDialog({ name, room, change, cancel }: IdentityDialogPro
       ref={dialog}
       class={name === undefined ? 'card first' : 'card'}
       aria-labelledby="identity-title"
+      closedby={name === undefined ? 'none' : 'closerequest'}
       onCancel={(event) => name === undefined && event.preventDefault()}
+      // Browsers that do not know `closedby` let a second Escape through.
       onClose={() => (name === undefined ? dialog.current?.isConnected && dialog.current.showModal() : cancel())}
     >
       <form onSubmit={submit} noValidate>

@@ -13,7 +13,7 @@ export const GapRow = ({ gap, session }: { readonly gap: GapLine; readonly sessi
   <div class="gap" role="note">
     <span>{gapWords(gap)}</span>
     {gap.fillable && (
-      <button type="button" class="link" disabled={gap.filling} onClick={() => void session.loadGap(gap.key)}>
+      <button type="button" class="link" disabled={gap.filling} onClick={() => void session.history.loadGap(gap.key)}>
         {gap.filling ? 'Loading…' : 'Load what there is'}
       </button>
     )}
@@ -22,7 +22,8 @@ export const GapRow = ({ gap, session }: { readonly gap: GapLine; readonly sessi
 
 /** What stands above the oldest line. */
 export function LogStart({ session }: { readonly session: RoomSession }) {
-  const { beginning, room, timeline, isReady, refusal } = session
+  const { room, timeline, isReady, refusal } = session
+  const { beginning } = session.history
   if (refusal !== undefined) return <p class="log-start">This room cannot be read: {refusal}</p>
   if (!isReady || beginning === 'loading') {
     return <p class="log-start">{timeline.isEmpty ? 'Loading…' : 'Loading older lines…'}</p>
@@ -31,7 +32,7 @@ export function LogStart({ session }: { readonly session: RoomSession }) {
     return (
       <p class="log-start">
         Older lines could not be loaded.{' '}
-        <button type="button" class="link" onClick={() => void session.loadOlder()}>
+        <button type="button" class="link" onClick={() => void session.history.loadOlder()}>
           Try again
         </button>
       </p>
@@ -40,7 +41,7 @@ export function LogStart({ session }: { readonly session: RoomSession }) {
   if (beginning === 'unknown') {
     return (
       <p class="log-start">
-        <button type="button" class="link" onClick={() => void session.loadOlder()}>
+        <button type="button" class="link" onClick={() => void session.history.loadOlder()}>
           Load older lines
         </button>
       </p>
@@ -59,8 +60,7 @@ export function LogStart({ session }: { readonly session: RoomSession }) {
   return (
     <p class="log-start">
       <strong>Beginning of the history</strong>
-      <br />
-      This room keeps its lines for 7 days.
+      <span>This room keeps its lines for 7 days.</span>
     </p>
   )
 }

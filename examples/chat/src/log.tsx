@@ -28,13 +28,14 @@ export function Log({ session, end, toComposer }: LogProps) {
     const sentinel = start.current
     if (sentinel === null || !session.isReady) return undefined
     const observer = new IntersectionObserver(
-      ([entry]) => entry?.isIntersecting === true && session.beginning === 'unknown' && void session.loadOlder(),
+      ([entry]) =>
+        entry?.isIntersecting === true && session.history.beginning === 'unknown' && void session.history.loadOlder(),
       { root: scroller.current, rootMargin: '600px 0px 0px 0px' },
     )
     observer.observe(sentinel)
     return () => observer.disconnect()
     // Observing anew reports anew: after each page the sentinel may still be in view.
-  }, [session, session.isReady, session.beginning, scroller])
+  }, [session, session.isReady, session.history.beginning, scroller])
 
   let before: Parameters<typeof localRowsOf>[1] = NOTHING
   const lastChunk = timeline.chunks.at(-1)

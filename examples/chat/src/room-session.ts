@@ -1,21 +1,17 @@
 import { type Channel, type Client, createClient, type Subscription, TidingsError } from '@tidings/client'
 import type { Chat } from '../contract.js'
 import { type Connection, connectionOf } from './connection-words.js'
+import { RoomHistory } from './room-history.js'
 import { type Person, People } from './people.js'
 import { type Line, Timeline } from './timeline.js'
 import { Typing } from './typing.js'
 import { Unread } from './unread.js'
 
 const REWIND = 50
-const PAGE = 50
-const FILL_PAGE = 200
 /** Beyond it the oldest lines are let go while the reader is at the end; scrolling up loads them again. */
 const MAX_ITEMS = 10_000
 
 type ChatChannel = Channel<{ text: string }>
-
-/** Whether there is more above what is shown. */
-export type Beginning = 'unknown' | 'loading' | 'failed' | 'reached' | 'lost'
 
 export interface SessionOptions {
   readonly url: string
@@ -33,6 +29,7 @@ export class RoomSession {
   readonly timeline: Timeline
   readonly unread = new Unread()
   readonly typing: Typing
+  readonly history: RoomHistory
   readonly #people = new People()
   readonly #client: Client<Chat>
   readonly #channel: ChatChannel
@@ -42,7 +39,6 @@ export class RoomSession {
   #wasConnected = false
   #isReady = false
   #isRetired = false
-  #beginning: Beginning = 'unknown'
   #latest: Line | undefined
   #sentCount = 0
   #refusal: string | undefined
@@ -60,6 +56,7 @@ export class RoomSession {
       this.changed()
     })
     this.#channel = this.#client.channel('chat:{room}', { room })
+    this.history = new RoomHistory(this.#channel, this.timeline, this.#abort.signal, () => this.changed())
     this.typing = new Typing(this.#client.channel('typing:{room}', { room }), {
       me: name,
       signal: this.#abort.signal,
@@ -82,10 +79,6 @@ export class RoomSession {
   /** The lines that were there before are all shown; what comes now is new. */
   get isReady(): boolean {
     return this.#isReady
-  }
-
-  get beginning(): Beginning {
-    return this.#beginning
   }
 
   get people(): readonly Person[] {
@@ -137,39 +130,6 @@ export class RoomSession {
     this.changed()
   }
 
-  /** The page before the oldest line. Does nothing while one is loading, or at the beginning. */
-  async loadOlder(): Promise<void> {
-    if (!this.#isReady || !['unknown', 'failed'].includes(this.#beginning)) return
-    this.#setBeginning('loading')
-    const from = this.timeline.oldestPosition
-    const page = await this.#channel.history({ direction: 'backward', from, limit: PAGE, signal: this.#abort.signal })
-    if (!page.ok) {
-      this.#setBeginning('failed')
-    } else if (page.gap?.reason === 'epoch-changed') {
-      // The oldest line here is of a log that is gone: what the server has stands elsewhere.
-      this.#setBeginning('lost')
-    } else {
-      this.timeline.prepend(page.items, page.gap)
-      this.#setBeginning(page.more ? 'unknown' : 'reached')
-    }
-  }
-
-  /** What the server still has of what a gap stands for. */
-  async loadGap(key: string): Promise<void> {
-    this.timeline.setFilling(key, true)
-    this.changed()
-    const from = this.timeline.positionAfter(key)
-    const page = await this.#channel.history({
-      direction: 'backward',
-      from,
-      limit: FILL_PAGE,
-      signal: this.#abort.signal,
-    })
-    if (page.ok) this.timeline.fill(key, page.items, page.more)
-    else this.timeline.setFilling(key, false)
-    this.changed()
-  }
-
   /** Where the reader is: see `Unread`. */
   look(where: { readonly isVisible?: boolean; readonly isAtEnd?: boolean }): void {
     if (this.unread.look(where)) this.changed()
@@ -214,11 +174,6 @@ export class RoomSession {
     })
   }
 
-  #setBeginning(beginning: Beginning): void {
-    this.#beginning = beginning
-    this.changed()
-  }
-
   async #follow(): Promise<void> {
     const subscription = this.#channel.subscribe({ rewind: REWIND, presence: true, signal: this.#abort.signal })
     this.#watch(subscription)
@@ -260,6 +215,6 @@ export class RoomSession {
       this.unread.arrived()
       this.#latest = line
     }
-    if (this.unread.isAtEnd && this.timeline.trim(MAX_ITEMS)) this.#beginning = 'unknown'
+    if (this.unread.isAtEnd && this.timeline.trim(MAX_ITEMS)) this.history.trimmed()
   }
 }

@@ -36,6 +36,9 @@ const anchorIn = (scroller: Element): Anchor | undefined => {
 /** What must not move; undefined: nothing is in view. */
 type View = Anchor | 'end' | undefined
 
+/** Pixels below the view. */
+const restPx = (scroller: Element): number => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight
+
 const keepView = (scroller: Element, view: View): void => {
   if (view === 'end') {
     scroller.scrollTop = scroller.scrollHeight
@@ -53,23 +56,34 @@ export const useScroll = (session: RoomSession): Scroll => {
   const scroller = useRef<HTMLElement>(null)
   const atEnd = useRef(true)
   const [isAtEnd, setIsAtEnd] = useState(true)
+  const keptTopPx = useRef(0)
   const sentCount = useRef(session.sentCount)
 
-  // One's own new line is always shown.
-  if (session.sentCount !== sentCount.current) atEnd.current = true
+  const viewIn = (element: Element): View => {
+    // Somebody scrolled up, and the event that says so is still to come.
+    if (element.scrollTop < keptTopPx.current - 1 && restPx(element) > END_PX) atEnd.current = false
+    return atEnd.current ? 'end' : anchorIn(element)
+  }
+  const keep = (element: Element, view: View): void => {
+    keepView(element, view)
+    keptTopPx.current = element.scrollTop
+  }
+  const isSent = session.sentCount !== sentCount.current
   sentCount.current = session.sentCount
-  const viewIn = (element: Element): View => (atEnd.current ? 'end' : anchorIn(element))
-  const view = scroller.current === null ? 'end' : viewIn(scroller.current)
+  // One's own new line is always shown.
+  if (isSent) atEnd.current = true
+  const view = isSent || scroller.current === null ? 'end' : viewIn(scroller.current)
 
   useLayoutEffect(() => {
-    if (scroller.current !== null) keepView(scroller.current, view)
+    if (scroller.current !== null) keep(scroller.current, view)
   })
 
   useEffect(() => {
     const element = scroller.current
     if (element === null) return undefined
     const scrolled = (): void => {
-      atEnd.current = element.scrollHeight - element.scrollTop - element.clientHeight <= END_PX
+      atEnd.current = restPx(element) <= END_PX
+      keptTopPx.current = element.scrollTop
       setIsAtEnd(atEnd.current)
       session.look({ isAtEnd: atEnd.current })
     }
@@ -78,10 +92,10 @@ export const useScroll = (session: RoomSession): Scroll => {
     const remeasure = (): void => {
       const viewBefore = viewIn(element)
       resettleChunks(element)
-      keepView(element, viewBefore)
+      keep(element, viewBefore)
     }
     const resized = new ResizeObserver(() => {
-      if (atEnd.current) keepView(element, 'end')
+      if (viewIn(element) === 'end') keep(element, 'end')
       if (element.clientWidth === widthPx) return
       widthPx = element.clientWidth
       clearTimeout(timer)
@@ -102,7 +116,7 @@ export const useScroll = (session: RoomSession): Scroll => {
     isAtEnd,
     toEnd: () => {
       atEnd.current = true
-      if (scroller.current !== null) keepView(scroller.current, 'end')
+      if (scroller.current !== null) keep(scroller.current, 'end')
     },
   }
 }

@@ -82,7 +82,9 @@ describe('the chat room', () => {
     await chat.page.getByRole('alert').getByText('letters, digits and signs').waitFor()
     await chat.page.keyboard.press('Escape')
     await chat.page.keyboard.press('Escape')
-    expect(await chat.page.getByRole('dialog').isVisible()).toBe(true)
+    await chat.page.getByLabel('Your name').fill('ann')
+    await chat.page.getByRole('button', { name: 'Join the room' }).click()
+    await chat.waitForStatus('Connected')
   })
 
   it('shows what people write as text, and links only what leads to the web', async () => {
@@ -125,11 +127,11 @@ describe('the chat room', () => {
 
   it('counts unread lines in the title while the reader is away from the end', async () => {
     const room = freshRoom()
-    await write(room, 'bob', numbered(60))
+    await write(room, 'bob', numbered(120))
     const ann = await join(room, 'ann')
-    await ann.waitForLine('line 60')
+    await ann.waitForLine('line 120')
     await ann.page.locator('.log').evaluate((log) => {
-      log.scrollTop = log.scrollHeight / 2
+      log.scrollTop -= 300
     })
     await ann.page.getByRole('button', { name: 'Newest lines' }).waitFor()
     await write(room, 'bob', ['new a', 'new b'])
@@ -139,6 +141,27 @@ describe('the chat room', () => {
     await ann.page.getByRole('button', { name: /new/i }).waitFor({ state: 'detached' })
     await ann.page.waitForFunction(() => !document.title.startsWith('('))
     expect(await ann.composer.evaluate((field) => field === document.activeElement)).toBe(true)
+  })
+})
+
+describe('a busy room', () => {
+  it('lets the reader scroll up between lines that arrive all the time', async () => {
+    const room = freshRoom()
+    await write(room, 'bob', numbered(60))
+    const ann = await join(room, 'ann')
+    await ann.waitForLine('line 60')
+    await ann.page.locator('.log').hover()
+    const stop = new AbortController()
+    const busy = (async () => {
+      for (let count = 1; !stop.signal.aborted; count++) await write(room, 'bob', [`more ${count}`])
+    })()
+    for (let step = 0; step < 5; step++) await ann.page.mouse.wheel(0, -120)
+    await ann.page.getByRole('button', { name: /\d new lines?/ }).waitFor()
+    const [top] = await ann.page.locator('.log').evaluateAll((logs) => logs.map((log) => log.scrollTop))
+    await ann.page.getByRole('button', { name: /\d\d new lines/ }).waitFor()
+    stop.abort()
+    await busy
+    expect(await ann.page.locator('.log').evaluate((log) => log.scrollTop)).toBe(top)
   })
 })
 

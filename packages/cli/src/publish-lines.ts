@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Channel, type Failure, type PublishOptions, type PublishResult, TidingsError } from '@tidings/client'
+import { sentenceOf } from './exit.js'
 import { type Line, readLines } from './lines.js'
 
 export interface PublishLinesParts {
@@ -32,24 +33,36 @@ const RATE_SLACK_MS = 50
 /** Publishes one line after the other, and resolves once each has its outcome. Rejects when `input` cannot be read. */
 export const publishLines = async (parts: PublishLinesParts): Promise<LineCounts> => {
   const counts: LineCounts = { published: 0, rejected: 0, unknown: 0 }
-  const inFlight = new Set<Promise<void>>()
   const pace = pacer(parts.rate, parts.stop)
+  let inFlight = 0
+  let settled: () => void = () => undefined
+  const atMost = async (limit: number): Promise<void> => {
+    while (inFlight > limit) {
+      await new Promise<void>((resolve) => {
+        settled = resolve
+      })
+    }
+  }
+  const publish = async (line: Line): Promise<void> => {
+    inFlight += 1
+    const result = await publishLine(parts, line)
+    inFlight -= 1
+    count(parts, counts, line, result)
+    settled()
+  }
+
   try {
     for await (const line of readLines(parts.input, MAX_LINE_BYTES)) {
       if ('text' in line && line.text.trim() === '' && !parts.isText) continue
       await pace()
       if (parts.stop.aborted) break
-      const settled = publishLine(parts, line).then((result) => {
-        inFlight.delete(settled)
-        count(parts, counts, line, result)
-      })
-      inFlight.add(settled)
-      if (inFlight.size >= MAX_IN_FLIGHT) await Promise.race(inFlight)
+      void publish(line)
+      await atMost(MAX_IN_FLIGHT - 1)
     }
   } catch (error) {
     if (!parts.stop.aborted) throw error
   } finally {
-    await Promise.all(inFlight)
+    await atMost(0)
   }
   return counts
 }
@@ -59,6 +72,7 @@ const failure = (code: Failure['code'], message: string): PublishResult => ({
   error: { code, message, retryable: false },
 })
 
+/** Never rejects. */
 const publishLine = async ({ channel, isText, options }: PublishLinesParts, line: Line): Promise<PublishResult> => {
   if ('problem' in line) return failure('bad-payload', line.problem)
   const data = parseData(line.text, isText)
@@ -66,8 +80,7 @@ const publishLine = async ({ channel, isText, options }: PublishLinesParts, line
   try {
     return await channel.publish(data.value, options)
   } catch (error) {
-    if (error instanceof TidingsError) return failure(error.code, error.message)
-    throw error
+    return failure(error instanceof TidingsError ? error.code : 'bad-payload', sentenceOf(error))
   }
 }
 

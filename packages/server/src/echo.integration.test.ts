@@ -6,7 +6,7 @@ import { fragments, frame, RawSocket } from './raw-socket.fixture.js'
 
 const contract = defineContract({ 'any:{name}': channel({}) })
 const MIB = 1024 * 1024
-const open: (() => Promise<unknown>)[] = []
+const open: (() => unknown)[] = []
 afterEach(async () => {
   for (const close of open.splice(0).reverse()) await close()
 })
@@ -19,7 +19,7 @@ const start = async (limits = {}): Promise<LocalNode<typeof contract>> => {
 
 const echo = async (node: LocalNode<typeof contract>): Promise<RawSocket> => {
   const raw = await RawSocket.open(node.port, '/echo')
-  open.push(async () => raw.socket.destroy())
+  open.push(() => raw.socket.destroy())
   return raw
 }
 
@@ -30,7 +30,15 @@ test.each([
   ['binary', 2],
 ])('sends %s back as it came', async (_name, opcode) => {
   const raw = await echo(await start())
-  const payloads = ['', 'a', 'x'.repeat(125), 'x'.repeat(126), 'é'.repeat(30_000), 'x'.repeat(65_535), 'x'.repeat(65_536)]
+  const payloads = [
+    '',
+    'a',
+    'x'.repeat(125),
+    'x'.repeat(126),
+    'é'.repeat(30_000),
+    'x'.repeat(65_535),
+    'x'.repeat(65_536),
+  ]
   for (const payload of payloads) raw.write(frame(payload, { opcode }))
   await raw.until(() => raw.frames.length === payloads.length)
   expect(raw.frames.map((received) => received.opcode)).toEqual(payloads.map(() => opcode))
@@ -52,7 +60,12 @@ test.each([
   ['binary', 2],
 ])('passes %s of 65,536 fragments and of 16 MiB with raised limits', async (_name, opcode) => {
   const raw = await echo(await start(raised))
-  raw.write(fragments(Array.from({ length: 65_536 }, () => 'x'), opcode))
+  raw.write(
+    fragments(
+      Array.from({ length: 65_536 }, () => 'x'),
+      opcode,
+    ),
+  )
   await raw.until(() => raw.frames.length === 1)
   expect(raw.frames[0]?.payload.equals(Buffer.alloc(65_536, 'x'))).toBe(true)
   const large = Buffer.alloc(16 * MIB, 'y')
@@ -65,7 +78,12 @@ test.each([
 test('closes with the right code beyond the limits', async () => {
   const node = await start()
   const many = await echo(node)
-  many.write(fragments(Array.from({ length: 65_536 }, () => 'x'), 1))
+  many.write(
+    fragments(
+      Array.from({ length: 65_536 }, () => 'x'),
+      1,
+    ),
+  )
   expect(await many.closeCode()).toBe(1008)
   const large = await echo(node)
   large.write(frame(Buffer.alloc(MIB), { opcode: 2 }))

@@ -7,9 +7,9 @@ import { afterEach } from 'vitest'
 import { z } from 'zod'
 import { memory } from './backend/memory/index.js'
 import type { Logger } from './observe/logger.js'
-import type { AccessRules } from './options.js'
+import type { AccessRules, Authenticate } from './options.js'
 
-const brokenSchema: StandardSchemaV1<unknown> = {
+const brokenSchema: StandardSchemaV1 = {
   '~standard': {
     version: 1,
     vendor: 'fixture',
@@ -49,7 +49,7 @@ export const contract = defineContract({
 
 export type App = typeof contract
 
-const open: (() => Promise<void>)[] = []
+const open: (() => unknown)[] = []
 afterEach(async () => {
   for (const close of open.splice(0).reverse()) await close()
 })
@@ -85,17 +85,19 @@ export class LoggedLines implements Logger {
 }
 
 /** Runs when the test has ended, the latest first. */
-export const afterTest = (close: () => Promise<void>): void => void open.push(close)
+export const afterTest = (close: () => unknown): void => void open.push(close)
 
-/** Ends with the test. The token is the user; `bad` is refused; without one anonymous. */
+const authenticate: Authenticate = ({ token }) => {
+  if (token === 'bad') throw new Error('no such user')
+  return token === undefined ? null : { id: token }
+}
+
+/** Ends with the test. The token is the user; `bad` is refused; without one anonymous. Under dev its own identity. */
 export const start = async (options: Partial<StartNodeOptions<App>> = {}): Promise<LocalNode<App>> => {
   const node = await startNode<App>({
     contract,
     backend: memory(),
-    authenticate: ({ token }) => {
-      if (token === 'bad') throw new Error('no such user')
-      return token === undefined ? null : { id: token }
-    },
+    ...(options.dev === true ? {} : { authenticate }),
     allow,
     ...options,
   })

@@ -2,7 +2,6 @@ import { channel, defineContract } from '@tidings/contract'
 import { expect, test } from 'vitest'
 import { memory } from './backend/memory/index.js'
 import { contract } from './node.fixture.js'
-import type { TidingsOptions } from './options.js'
 import { checkOptions, OptionsError } from './options-check.js'
 import { createTidings } from './tidings.js'
 
@@ -47,7 +46,7 @@ const wrong: readonly [string, object, string][] = [
 ]
 
 test.each(wrong)('refuses %s in one sentence with the path of the key', (_name, options, message) => {
-  const check = (): unknown => createTidings({ ...fine, ...options } as TidingsOptions)
+  const check = (): unknown => createTidings({ ...fine, ...options })
   expect(check).toThrow(OptionsError)
   expect(check).toThrow(message)
   try {
@@ -60,7 +59,7 @@ test.each(wrong)('refuses %s in one sentence with the path of the key', (_name, 
 
 test('refuses options that are none', () => {
   for (const options of [undefined, null, 5]) {
-    expect(() => createTidings(options as unknown as TidingsOptions)).toThrow(OptionsError)
+    expect(() => createTidings(options as never)).toThrow(OptionsError)
   }
 })
 

@@ -10,7 +10,10 @@ export interface FrameShape {
 }
 
 /** One frame as a client sends it (RFC 6455, section 5.2), or as it must not. */
-export const frame = (payload: string | Uint8Array, { fin = true, opcode = 1, reserved = 0, masked = true }: FrameShape = {}): Buffer => {
+export const frame = (
+  payload: string | Uint8Array,
+  { fin = true, opcode = 1, reserved = 0, masked = true }: FrameShape = {},
+): Buffer => {
   const body = Buffer.from(payload)
   const first = (fin ? 0x80 : 0) | (reserved << 4) | opcode
   const maskBit = masked ? 0x80 : 0
@@ -43,8 +46,13 @@ export interface ReceivedFrame {
   readonly payload: Buffer
 }
 
-export const handshake = (path = '/ws', headers: Readonly<Record<string, string | undefined>> = {}, method = 'GET', version = 'HTTP/1.1'): string => {
-  const all = {
+export const handshake = (
+  path = '/ws',
+  headers: Readonly<Record<string, string | undefined>> = {},
+  method = 'GET',
+  version = 'HTTP/1.1',
+): string => {
+  const all: Readonly<Record<string, string | undefined>> = {
     Host: '127.0.0.1',
     Upgrade: 'websocket',
     Connection: 'Upgrade',
@@ -96,18 +104,20 @@ export class RawSocket {
 
   /** What followed the head of a response that is no upgrade. */
   get body(): unknown {
-    return JSON.parse(this.#bytes.toString())
+    return JSON.parse(this.#bytes.toString()) as unknown
   }
 
   /** Messages of text frames, as JSON. */
   get messages(): readonly unknown[] {
-    return this.frames.filter(({ opcode }) => opcode === 1).map(({ payload }) => JSON.parse(payload.toString()) as unknown)
+    return this.frames
+      .filter(({ opcode }) => opcode === 1)
+      .map(({ payload }) => JSON.parse(payload.toString()) as unknown)
   }
 
   /** Resolves when it is so; rejects when the socket closes before. */
   async until(isSo: () => boolean): Promise<void> {
     while (!isSo()) {
-      if (this.#hasEnded) throw new Error('the socket closed before')
+      if (this.#isOver()) throw new Error('the socket closed before')
       await new Promise<void>((resolve) => this.#waiting.push(resolve))
     }
   }
@@ -121,6 +131,11 @@ export class RawSocket {
     this.write(frame(close.payload, { opcode: 8 }))
     await this.ended
     return close.payload.readUInt16BE(0)
+  }
+
+  // A method, because it changes while something is awaited.
+  #isOver(): boolean {
+    return this.#hasEnded
   }
 
   #receive(bytes: Buffer): void {
@@ -141,9 +156,13 @@ export class RawSocket {
       const short = this.#bytes.readUInt8(1)
       const start = short < 126 ? 2 : short === 126 ? 4 : 10
       if (this.#bytes.length < start) return
-      const length = short < 126 ? short : short === 126 ? this.#bytes.readUInt16BE(2) : Number(this.#bytes.readBigUInt64BE(2))
+      const length =
+        short < 126 ? short : short === 126 ? this.#bytes.readUInt16BE(2) : Number(this.#bytes.readBigUInt64BE(2))
       if (this.#bytes.length < start + length) return
-      this.frames.push({ opcode: this.#bytes.readUInt8(0) & 0x0f, payload: this.#bytes.subarray(start, start + length) })
+      this.frames.push({
+        opcode: this.#bytes.readUInt8(0) & 0x0f,
+        payload: this.#bytes.subarray(start, start + length),
+      })
       this.#bytes = this.#bytes.subarray(start + length)
     }
   }

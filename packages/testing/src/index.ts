@@ -1,3 +1,6 @@
+export * from './checker/index.js'
 export { type Exit, freePort, NodeProcess, type NodeProcessOptions } from './node-process.js'
+export * from './proxy/index.js'
 export { type Closed, RawClient, type RawClientOptions } from './raw-client.js'
+export { loadHistory, Recorder, type RecorderOptions, saveHistory } from './recorder/recorder.js'
 export { type LocalNode, startNode, type StartNodeOptions } from './start-node.js'

@@ -50,6 +50,21 @@ export class NodeProcess {
     return node
   }
 
+  /** Starts it and does not wait: it may be killed before it serves. */
+  static spawn(options: NodeProcessOptions): NodeProcess {
+    return new NodeProcess(options)
+  }
+
+  /** Resolves once it is healthy. Rejects, and kills it, as `start` does. */
+  healthy(): Promise<void> {
+    return this.#healthy()
+  }
+
+  /** Resolves once the run under way has ended, for whatever reason. */
+  get exit(): Promise<Exit> {
+    return this.#exit
+  }
+
   /** What all its runs wrote to standard output and standard error so far. */
   get output(): string {
     return this.#output

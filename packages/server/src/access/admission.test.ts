@@ -38,7 +38,12 @@ describe('the dev profile', () => {
     ['no Host', {}, '127.0.0.1', 'dev-foreign-host'],
     ['another machine', { host: 'localhost' }, '192.168.0.5', 'dev-remote'],
     ['a foreign page', { host: 'localhost:8080', origin: 'https://evil.example' }, '127.0.0.1', 'foreign-origin'],
-    ['another page of this machine', { host: 'localhost:8080', origin: 'http://localhost:3000' }, '::1', 'foreign-origin'],
+    [
+      'another page of this machine',
+      { host: 'localhost:8080', origin: 'http://localhost:3000' },
+      '::1',
+      'foreign-origin',
+    ],
     ['a proxy', { host: 'localhost', 'x-forwarded-for': '1.2.3.4' }, '127.0.0.1', 'dev-forwarded'],
     ['a proxy that says so the new way', { host: 'localhost', forwarded: 'for=1.2.3.4' }, '127.0.0.1', 'dev-forwarded'],
     ['a tunnel', { host: 'localhost', 'x-forwarded-host': 'a.example' }, '127.0.0.1', 'dev-forwarded'],
@@ -48,8 +53,7 @@ describe('the dev profile', () => {
   })
 
   test('takes the token as the user’s name, and makes the same guest for the same client', async () => {
-    const { authenticate: _none, ...dev } = { authenticate: undefined, dev: true, allow: {} }
-    const node = await start({ ...dev, authenticate: undefined } as Parameters<typeof start>[0])
+    const node = await start({ dev: true })
     expect(await (await connect(node, { token: 'ada' })).next('connected')).toMatchObject({ user: 'ada' })
     const users = []
     for (const client of ['c1', 'c1', 'c2']) {

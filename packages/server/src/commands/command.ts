@@ -38,8 +38,7 @@ export class Gate {
 }
 
 /** For a large answer: the session's next command waits for it, so that only one of them is held for a slow peer. */
-export const oneAtATime = (answer: Promise<Answer>): Admission =>
-  new Admission(answer.then((settled) => () => settled))
+export const oneAtATime = (answer: Promise<Answer>): Admission => new Admission(answer.then((settled) => () => settled))
 
 const refuse = (id: number, { code, message }: Pick<ErrorReply, 'code' | 'message'>): ErrorReply =>
   errorReply(id, code, message)

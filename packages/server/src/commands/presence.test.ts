@@ -29,7 +29,11 @@ test('pushes who is there, then who enters, changes and leaves', async () => {
   await bob.request({ type: 'presence', channel, action: 'leave' })
   for (const watcher of watchers) {
     await watcher.find((item) => item.type === 'member' && item.change === 'left')
-    expect(changes(watcher.received)).toEqual([['entered', 'bob'], ['updated', 'robert'], ['left', 'robert']])
+    expect(changes(watcher.received)).toEqual([
+      ['entered', 'bob'],
+      ['updated', 'robert'],
+      ['left', 'robert'],
+    ])
     const told = watcher.received.flatMap((item) => (item.type === 'member' ? [item.member.member] : []))
     expect(new Set(told)).toEqual(new Set([member]))
   }
@@ -57,7 +61,10 @@ test('neither leaves nor enters when the same client is cut off and comes back',
   const second = await connect(node, { token: 'ada', client: 'secret' })
   await enter(second, 'still here')
   await watcher.find((item) => item.type === 'member' && item.member.data === 'still here')
-  expect(changes(watcher.received)).toEqual([['entered', 'here'], ['updated', 'still here']])
+  expect(changes(watcher.received)).toEqual([
+    ['entered', 'here'],
+    ['updated', 'still here'],
+  ])
   expect(await members(watcher)).toHaveLength(1)
   const kinds = watcher.received.flatMap((item) => (item.type === 'member' ? [item.member] : []))
   expect(kinds[0]?.enteredAt).toBe(kinds[1]?.enteredAt)

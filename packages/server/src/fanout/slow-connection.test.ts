@@ -79,7 +79,14 @@ test('with disconnect it is closed with 4002', async () => {
 test('what it published with echo: false while it was behind comes as echo marks', async () => {
   const { slow } = await flood('catch-up')
   for (let index = 0; index < 3; index++) {
-    slow.send({ type: 'publish', id: 1000 + index, channel: 'long:a', data: [index], echo: false, publicationId: `own${index}` })
+    slow.send({
+      type: 'publish',
+      id: 1000 + index,
+      channel: 'long:a',
+      data: [index],
+      echo: false,
+      publicationId: `own${index}`,
+    })
   }
   slow.socket.resume()
   await slow.find((item) => item.type === 'published' && item.id === 1002)

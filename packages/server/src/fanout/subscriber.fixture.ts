@@ -55,7 +55,10 @@ const firstFrame = (bytes: Buffer): { readonly text: string; readonly end: numbe
   return { text: bytes.subarray(start, start + length).toString(), end: start + length }
 }
 
-export const connectPeer = (turn: Turn, maxBufferedBytes = 65_536): { readonly peer: Peer; readonly outbound: Outbound } => {
+export const connectPeer = (
+  turn: Turn,
+  maxBufferedBytes = 65_536,
+): { readonly peer: Peer; readonly outbound: Outbound } => {
   const peer = new Peer()
   return { peer, outbound: new Outbound(peer, jsonCodec, turn, maxBufferedBytes) }
 }

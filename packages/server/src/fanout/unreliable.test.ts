@@ -103,49 +103,58 @@ const publish = async ({ log, channel, random, pauseMs }: World, publisher: numb
 
 const seeds = Array.from({ length: 24 }, (_, index) => index + 1)
 
-test.each(seeds)('keeps the order without hole or duplicate on a backend that is unreliable (seed %i)', async (seed) => {
-  const random = randomFrom(seed)
-  const inner = memory()
-  const backend = unreliable(inner, { seed, failing: 0.05, maxDelayMs: 2 })
-  await backend.open(() => undefined)
-  const history = { maxCount: seed % 3 === 0 ? 12 : 10_000 }
-  const channel: LogChannel = { name: 'a', durability: 'memory', history, dedupeWindowMs: 60_000 }
-  const stored = (await inner.log.tails([channel])).map(({ position }) => position)
-  await inner.log.watch(channel, {
-    publication: ({ position }) => void stored.push(position),
-    suspect: () => undefined,
-  })
-  const turn = new Turn()
-  const hub = new Hub(backend.log, turn, AUDIT_INTERVAL_MS)
-  let isCalm = false
-  const world: World = { log: backend.log, hub, turn, channel, random, calm: () => isCalm, pauseMs: seed % 2 === 0 ? 10 : 0 }
-  const records = Array.from({ length: SUBSCRIBERS }, (): Record => ({ start: '', items: [], current: () => [] }))
-  const subscribing = records.map((record, index) => subscribe(world, record, index % 5 === 4 ? 'skip' : 'catch-up'))
+test.each(seeds)(
+  'keeps the order without hole or duplicate on a backend that is unreliable (seed %i)',
+  async (seed) => {
+    const random = randomFrom(seed)
+    const inner = memory()
+    const backend = unreliable(inner, { seed, failing: 0.05, maxDelayMs: 2 })
+    await backend.open(() => undefined)
+    const history = { maxCount: seed % 3 === 0 ? 12 : 10_000 }
+    const channel: LogChannel = { name: 'a', durability: 'memory', history, dedupeWindowMs: 60_000 }
+    const stored = (await inner.log.tails([channel])).map(({ position }) => position)
+    await inner.log.watch(channel, {
+      publication: ({ position }) => void stored.push(position),
+      suspect: () => undefined,
+    })
+    const turn = new Turn()
+    const hub = new Hub(backend.log, turn, AUDIT_INTERVAL_MS)
+    let isCalm = false
+    const world: World = {
+      log: backend.log,
+      hub,
+      turn,
+      channel,
+      random,
+      calm: () => isCalm,
+      pauseMs: seed % 2 === 0 ? 10 : 0,
+    }
+    const records = Array.from({ length: SUBSCRIBERS }, (): Record => ({ start: '', items: [], current: () => [] }))
+    const subscribing = records.map((record, index) => subscribe(world, record, index % 5 === 4 ? 'skip' : 'catch-up'))
 
-  const publishing = Promise.all(Array.from({ length: PUBLISHERS }, (_, index) => publish(world, index)))
-  let isPublishing = true
-  void publishing.then(() => (isPublishing = false))
-  while (isPublishing) {
-    await sleep(random(8))
-    backend.outage(random(seed % 2 === 0 ? 12 : 3) === 0)
-    if (seed % 4 === 0 && random(4) === 0) await inner.log.purge(channel)
-  }
-  isCalm = true
-  backend.setRates(NO_FAULTS)
-  backend.outage(false)
-  await Promise.all(subscribing)
+    const publishing = Promise.all(Array.from({ length: PUBLISHERS }, (_, index) => publish(world, index)))
+    const published = publishing.then(() => true)
+    while (!(await Promise.race([published, sleep(random(8), false)]))) {
+      backend.outage(random(seed % 2 === 0 ? 12 : 3) === 0)
+      if (seed % 4 === 0 && random(4) === 0) await inner.log.purge(channel)
+    }
+    isCalm = true
+    backend.setRates(NO_FAULTS)
+    backend.outage(false)
+    await Promise.all(subscribing)
 
-  const tail = stored.at(-1) ?? ''
-  await until(() => records.every((record) => endOf(record) === tail))
-  expect(stored).toHaveLength(1 + PUBLISHERS * PUBLICATIONS)
-  for (const record of records) {
-    const items = [...record.items, ...record.current()]
-    const { problem, missed } = follow(stored, record.start, items)
-    expect(problem).toBeUndefined()
-    const offsets = items.flatMap((item) => ('publication' in item ? [item.publication.offset] : []))
-    expect(offsets).toEqual([...offsets].sort((a, b) => a - b))
-    expect(offsets.length + missed).toBe(stored.length - 1 - stored.indexOf(record.start))
-  }
-  hub.close()
-  await backend.close()
-})
+    const tail = stored.at(-1) ?? ''
+    await until(() => records.every((record) => endOf(record) === tail))
+    expect(stored).toHaveLength(1 + PUBLISHERS * PUBLICATIONS)
+    for (const record of records) {
+      const items = [...record.items, ...record.current()]
+      const { problem, missed } = follow(stored, record.start, items)
+      expect(problem).toBeUndefined()
+      const offsets = items.flatMap((item) => ('publication' in item ? [item.publication.offset] : []))
+      expect(offsets).toEqual([...offsets].sort((a, b) => a - b))
+      expect(offsets.length + missed).toBe(stored.length - 1 - stored.indexOf(record.start))
+    }
+    hub.close()
+    await backend.close()
+  },
+)

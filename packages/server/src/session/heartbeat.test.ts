@@ -68,7 +68,7 @@ test('keeps peers whose pongs it could not read because it stood still itself', 
 test('closes a connection that was upgraded and then says nothing more at all', async () => {
   const node = await start({ heartbeat })
   const socket = connectTcp(node.port, '127.0.0.1')
-  afterTest(async () => void socket.destroy())
+  afterTest(() => socket.destroy())
   socket.on('error', () => undefined)
   socket.write(
     'GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +

@@ -107,7 +107,11 @@ export class Story {
     this.add({ kind: 'lost', subscription })
   }
 
-  item(subscription: number, offset: number, { run = this.run, id = String(offset), hash = `h-${id}` } = {}): void {
+  item(
+    subscription: number,
+    offset: number,
+    { run = this.run, id = String(offset), hash }: { run?: number; id?: string; hash?: string } = {},
+  ): void {
     const position = this.position(offset, run)
     this.add({
       kind: 'item',
@@ -116,7 +120,7 @@ export class Story {
       position,
       id,
       publisher: 'ann',
-      hash,
+      hash: hash ?? `h-${id}`,
       time: this.nowMs,
       run: this.run,
     })

@@ -82,9 +82,14 @@ export class ProxiedConnection {
     for (const pipe of this.#pipes(direction)) pipe.cutAfter(bytes, () => (how === 'cut' ? this.cut() : this.reset()))
   }
 
-  /** From now on neither side hears of the other's end, as when a router forgets a connection. */
-  halfOpen(): void {
+  /**
+   * From now on neither side hears of the other's end, as when a router forgets a connection. `gone`: that side ends now,
+   * with a RST of which the other one is not told.
+   */
+  halfOpen(gone?: 'client' | 'server'): void {
     this.#isHalfOpen = true
+    if (gone === 'client') this.#client.resetAndDestroy()
+    else if (gone === 'server') this.#server.resetAndDestroy()
   }
 
   /** Lets bytes through again. A connection of which one side is gone unheard ends now. */

@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http'
-import type { ClientOptions } from '@tidings/client'
 import { WebSocket } from 'ws'
 
 /** Which run of the node the client with this port reached; undefined: that is not known. */
@@ -11,7 +10,10 @@ export type RunOf = (clientPort: number) => number | undefined
  */
 export class ClientLink {
   readonly name: string
-  readonly WebSocket: NonNullable<ClientOptions['WebSocket']> & (new (url: string, protocols: string[]) => WebSocket)
+  readonly WebSocket: new (
+    url: string,
+    protocols: string[],
+  ) => WebSocket
   /** Of the connection that was opened last. */
   run: number | undefined
   clientPort = 0

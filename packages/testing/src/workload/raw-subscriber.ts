@@ -16,7 +16,7 @@ export interface RawSubscriberOptions {
   readonly wholeLog?: boolean
 }
 
-const EVERYTHING = 1_000_000_000
+const EVERYTHING = 1_000_000
 const MAX_SUB = 15
 const FIRST_RETRY_MS = 20
 
@@ -80,14 +80,19 @@ export class RawSubscriber implements Subscriber {
 
   async #run(): Promise<void> {
     const { codec } = this.#options
-    while (!this.#hasLeft) {
+    while (!this.#isOver()) {
       const identity = { token: this.name, client: `secret ${this.name}` }
       this.#session = new WireSession(this.#link, this.#world.url, codec, identity, (message) => this.#take(message))
       await this.#session.closed
-      if (this.#phase !== 'off' && !this.#hasLeft) this.#record({ kind: 'lost', subscription: this.#subscription })
+      if (this.#phase !== 'off' && !this.#isOver()) this.#record({ kind: 'lost', subscription: this.#subscription })
       this.#phase = 'off'
       await sleep(between(this.#random, FIRST_RETRY_MS, 5 * FIRST_RETRY_MS))
     }
+  }
+
+  // A method, because the application leaves while something is awaited.
+  #isOver(): boolean {
+    return this.#hasLeft
   }
 
   #ask(): void {

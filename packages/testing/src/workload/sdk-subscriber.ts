@@ -18,7 +18,7 @@ export interface SdkSubscriberOptions {
   readonly isSlow?: boolean
 }
 
-const EVERYTHING = 1_000_000_000
+const EVERYTHING = 1_000_000
 const SLOW_BUFFER = 15
 
 /** An application's subscription over the SDK. */
@@ -49,7 +49,7 @@ export class SdkSubscriber implements Subscriber {
     const how = `${codec?.subprotocol ?? 'json'}${isSlow ? ', slow' : ''}${wholeLog ? ', whole log' : ''}`
     world.recorder.record({ kind: 'subscribe', subscription: this.#subscription, channel, client: name, how, wholeLog })
     const start = wholeLog ? { rewind: EVERYTHING } : rewind === undefined ? {} : { rewind }
-    if (isSlow) void this.#iterate(start)
+    if (isSlow) this.#iterate(start).catch((error: unknown) => this.#failed(error))
     else this.#listen(start)
   }
 
@@ -81,12 +81,16 @@ export class SdkSubscriber implements Subscriber {
       } else if (state !== 'live') {
         this.#record({ kind: 'lost', subscription: this.#subscription })
       }
-      if (error !== undefined) throw error
+      if (error !== undefined) this.#failed(error)
     })
     subscription.on('caught-up', ({ position }) => {
       if (!this.#hasLeft) this.#record({ kind: 'caught-up', subscription: this.#subscription, position })
     })
     subscription.on('item', (item) => this.#item(item, this.#link.run))
+  }
+
+  #failed(error: unknown): void {
+    this.#world.fail(`the subscription of ${this.name} to ${this.channel} ended: ${String(error)}`)
   }
 
   async #iterate(options: SubscribeOptions): Promise<void> {

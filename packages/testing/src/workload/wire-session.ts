@@ -1,11 +1,12 @@
 import { type Codec, type Command, isRecord, type ServerMessage } from '@tidings/protocol'
+import type { WebSocket } from 'ws'
 import type { ClientLink } from './client-link.js'
 
 type CommandWithoutId = Command extends infer Each ? (Each extends Command ? Omit<Each, 'id'> : never) : never
 
 /** One connection that speaks the wire protocol without the SDK, and keeps nothing. */
 export class WireSession {
-  readonly socket: InstanceType<ClientLink['WebSocket']>
+  readonly socket: WebSocket
   /** Resolves once it is closed, for whatever reason. */
   readonly closed: Promise<void>
   readonly #codec: Codec

@@ -10,6 +10,8 @@ export interface World {
   readonly recorder: Recorder
   readonly runOf: RunOf
   readonly maxPayloadBytes: number
+  /** Something happened that no fault explains, such as a subscription that was refused. */
+  fail(what: string): void
   /** An actor's own source of choices, so that they do not depend on what others do. */
   random(name: string): Random
 }

@@ -1,0 +1,102 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Random } from '../backend-suite/random.js'
+import { between } from '../workload/world.js'
+import type { ServerUnderTest } from './server-under-test.js'
+import type { Tally } from './tally.js'
+
+/** Something bad that happens to the node or to its disk. The node serves again once it resolves. */
+export interface NodeFault {
+  readonly name: string
+  /** How often, compared with the others. */
+  readonly weight: number
+  strike(server: ServerUnderTest, random: Random, tally: Tally, copies: string[]): Promise<void>
+}
+
+const HOUR_MS = 3_600_000
+
+const kill = async (server: ServerUnderTest, tally: Tally): Promise<void> => {
+  tally.kills += 1
+  await server.end('SIGKILL')
+}
+
+export const NODE_FAULTS: readonly [NodeFault, ...NodeFault[]] = [
+  {
+    name: 'kill',
+    weight: 10,
+    strike: async (server, random, tally) => {
+      await kill(server, tally)
+      if (random.chance(0.3)) await sleep(between(random, 1, 400))
+      await server.start({ store: 'kept' })
+    },
+  },
+  {
+    name: 'kill again while it starts',
+    weight: 2,
+    strike: async (server, random, tally) => {
+      await kill(server, tally)
+      for (let time = between(random, 1, 2); time > 0; time -= 1) {
+        await server.launch({ store: 'kept' })
+        await sleep(between(random, 0, 500))
+        await kill(server, tally)
+      }
+      await server.start({ store: 'kept' })
+    },
+  },
+  {
+    name: 'stop and start',
+    weight: 1,
+    strike: async (server) => {
+      await server.end('SIGTERM')
+      await server.start({ store: 'kept' })
+    },
+  },
+  {
+    name: 'freeze',
+    weight: 1.5,
+    strike: async (server, random, tally) => {
+      tally.freezes += 1
+      await server.freeze(between(random, 100, 4000))
+    },
+  },
+  {
+    name: 'wipe',
+    weight: 0.7,
+    strike: async (server, _random, tally) => {
+      tally.wipes += 1
+      await kill(server, tally)
+      await server.wipeData()
+      await server.start({ store: 'wiped' })
+    },
+  },
+  {
+    name: 'copy',
+    weight: 1,
+    strike: async (server, random, tally, copies) => {
+      if (random.chance(0.5)) await kill(server, tally)
+      else await server.end('SIGTERM')
+      copies.push(await server.copyData())
+      await server.start({ store: 'kept' })
+    },
+  },
+  {
+    name: 'restore',
+    weight: 1,
+    strike: async (server, random, tally, copies) => {
+      const copy = copies[between(random, 0, copies.length - 1)]
+      if (copy === undefined) return
+      tally.restores += 1
+      await kill(server, tally)
+      await server.restoreData(copy)
+      await server.start({ store: 'restored', copy })
+    },
+  },
+  {
+    name: 'clock jump',
+    weight: 1.5,
+    strike: async (server, random, tally) => {
+      tally.clockJumps += 1
+      server.skewClock(Math.round((random.next() * 2 - 1) * 3 * HOUR_MS))
+      await sleep(100)
+    },
+  },
+]

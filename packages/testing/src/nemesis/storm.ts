@@ -1,0 +1,72 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Random } from '../backend-suite/random.js'
+import type { FaultProxy } from '../proxy/fault-proxy.js'
+import { between } from '../workload/world.js'
+import { LINK_FAULTS } from './link-faults.js'
+import { NODE_FAULTS } from './node-faults.js'
+import type { ServerUnderTest } from './server-under-test.js'
+import type { Tally } from './tally.js'
+
+export interface StormParts {
+  readonly server: ServerUnderTest
+  readonly proxy: FaultProxy
+  readonly tally: Tally
+  /** Names of copies of the data directory, made so far. */
+  readonly copies: string[]
+  readonly linkRandom: Random
+  readonly nodeRandom: Random
+  /** Names of faults that come five times as often. */
+  readonly emphasis: readonly string[]
+}
+
+const MAX_LINK_PAUSE_MS = 220
+const MAX_NODE_PAUSE_MS = 1400
+
+const EMPHASIS = 5
+
+interface Weighed {
+  readonly name: string
+  readonly weight: number
+}
+
+const pick = <Fault extends Weighed>(
+  random: Random,
+  faults: readonly [Fault, ...Fault[]],
+  emphasis: readonly string[],
+): Fault => {
+  const weightOf = ({ name, weight }: Fault): number => (emphasis.includes(name) ? weight * EMPHASIS : weight)
+  let left = random.next() * faults.reduce((sum, fault) => sum + weightOf(fault), 0)
+  for (const fault of faults) {
+    left -= weightOf(fault)
+    if (left < 0) return fault
+  }
+  return faults[0]
+}
+
+/** Breaks connections and the node, both at random and at once. Resolves when it is over and everything is whole again. */
+export const storm = async (parts: StormParts, durationMs: number): Promise<void> => {
+  const untilMs = performance.now() + durationMs
+  await Promise.all([breakLinks(parts, untilMs), breakNode(parts, untilMs)])
+  parts.proxy.heal()
+}
+
+const breakLinks = async ({ proxy, linkRandom, tally, emphasis }: StormParts, untilMs: number): Promise<void> => {
+  const underWay = new Set<Promise<void>>()
+  while (performance.now() < untilMs) {
+    const struck = Promise.resolve(pick(linkRandom, LINK_FAULTS, emphasis).strike(proxy, linkRandom, tally))
+    underWay.add(struck)
+    void struck.finally(() => underWay.delete(struck))
+    await sleep(between(linkRandom, 1, MAX_LINK_PAUSE_MS))
+  }
+  await Promise.all(underWay)
+}
+
+const breakNode = async (
+  { server, nodeRandom, tally, copies, emphasis }: StormParts,
+  untilMs: number,
+): Promise<void> => {
+  while (performance.now() < untilMs) {
+    await sleep(between(nodeRandom, 1, MAX_NODE_PAUSE_MS))
+    await pick(nodeRandom, NODE_FAULTS, emphasis).strike(server, nodeRandom, tally, copies)
+  }
+}

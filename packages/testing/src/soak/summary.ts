@@ -1,0 +1,71 @@
+import type { GapReason } from '@tidings/protocol'
+import { checkHistory } from '../checker/check-history.js'
+import { PROMISES, type Verdict, type Violation } from '../checker/findings.js'
+import { addTally, newTally, type Tally } from '../nemesis/tally.js'
+import type { Episode } from './episode.js'
+
+/** What came of several episodes. */
+export class Summary {
+  readonly tally: Tally = newTally()
+  readonly violations: Violation[] = []
+  readonly failures: string[] = []
+  readonly needless: (readonly string[])[] = []
+  readonly eligible = { C1: 0, C2: 0, C3: 0, C4: 0, C5: 0, C6: 0, C7: 0 }
+  readonly gaps: Partial<Record<GapReason, number>> = {}
+  publications = 0
+  deliveries = 0
+  needlessGaps = 0
+  unknownOutcomes = 0
+  violationCount = 0
+
+  /** Checks an episode and adds it. Returns what its check came to. */
+  add(episode: Episode): Verdict {
+    const verdict = checkHistory(episode.history)
+    addTally(this.tally, episode.tally)
+    this.violations.push(...verdict.violations)
+    this.failures.push(...episode.failures)
+    this.needless.push(...verdict.needlessExcerpts)
+    for (const promise of PROMISES) this.eligible[promise] += verdict.eligible[promise]
+    for (const [reason, count] of Object.entries(verdict.gaps) as [GapReason, number][]) {
+      this.gaps[reason] = (this.gaps[reason] ?? 0) + count
+    }
+    this.publications += verdict.publications
+    this.deliveries += verdict.deliveries
+    this.needlessGaps += verdict.needlessGaps
+    this.unknownOutcomes += verdict.unknownOutcomes
+    this.violationCount += verdict.violationCount + episode.failures.length
+    return verdict
+  }
+
+  /** One figure a line. */
+  lines(): readonly string[] {
+    const { kills, cuts, halfOpens, freezes, wipes, restores, clockJumps } = this.tally
+    const pairs = (counts: object): string =>
+      Object.entries(counts)
+        .map(([name, count]) => `${name} ${String(count)}`)
+        .join(', ')
+    return [
+      `publications: ${this.publications}`,
+      `deliveries: ${this.deliveries}`,
+      `eligible checks: ${pairs(this.eligible)}`,
+      `kills: ${kills}`,
+      `cuts: ${cuts}`,
+      `other faults: ${pairs({ 'half-open': halfOpens, freezes, wipes, restores, 'clock jumps': clockJumps })}`,
+      `gaps: ${pairs(this.gaps)}`,
+      `needless gaps: ${this.needlessGaps}`,
+      `unknown outcomes: ${this.unknownOutcomes}`,
+      `violations: ${this.violationCount}`,
+    ]
+  }
+
+  /** What was broken, for a person to read; empty if nothing was. */
+  report(): readonly string[] {
+    return [
+      ...this.failures.map((failure) => `FAILED ${failure}`),
+      ...this.violations.flatMap(({ promise, check, summary, excerpt }) => [
+        `${promise} BROKEN (${check}): ${summary}`,
+        ...excerpt.map((line) => `    ${line}`),
+      ]),
+    ]
+  }
+}

@@ -1,0 +1,145 @@
+import type { Client } from '@tidings/client'
+import { jsonCodec, type SlowPolicy } from '@tidings/protocol'
+import { msgpackCodec } from '@tidings/protocol/msgpack'
+import type { Random } from '../backend-suite/random.js'
+import type { ChannelFacts } from '../checker/history.js'
+import type { ClientLink } from './client-link.js'
+import { HistoryReader } from './history-reader.js'
+import { RawPublisher, type Recent } from './raw-publisher.js'
+import { RawSubscriber } from './raw-subscriber.js'
+import { recordPublish, SdkPublisher } from './sdk-publisher.js'
+import { SdkSubscriber } from './sdk-subscriber.js'
+import { between, MARKER_PREFIX, oneOf, openClient, type Subscriber, type World } from './world.js'
+
+const PER_CHANNEL = 5
+const CHURN_MS = 250
+const MAX_SLEEP_MS = 3000
+const CODECS = [jsonCodec, msgpackCodec] as const
+const POLICIES = [undefined, 'catch-up', 'skip', 'disconnect'] as const satisfies readonly (SlowPolicy | undefined)[]
+
+const SDK_PUBLISHERS = [
+  { name: 'sdk-1', user: 'ann', codec: jsonCodec, perSecond: 40 },
+  { name: 'sdk-2', user: 'bob', codec: msgpackCodec, perSecond: 40 },
+] as const
+/** Two of them are two clients of one user. */
+const RAW_PUBLISHERS = [
+  { name: 'raw-1', user: 'cleo', codec: jsonCodec, perSecond: 25 },
+  { name: 'raw-2', user: 'cleo', codec: msgpackCodec, perSecond: 25 },
+] as const
+
+/** Publishers and subscribers on every channel, who join, leave, sleep and come back as the seed says. */
+export class Workload {
+  readonly #world: World
+  readonly #random: Random
+  readonly #channels: readonly ChannelFacts[]
+  readonly #publishers: { readonly sdk: readonly SdkPublisher[]; readonly raw: readonly RawPublisher[] }
+  readonly #historyReader: HistoryReader
+  readonly #marker: { readonly client: Client; readonly link: ClientLink; readonly user: string }
+  readonly #churn: NodeJS.Timeout
+  #subscribers: Subscriber[] = []
+  #names = 0
+  #markers = 0
+
+  constructor(world: World, channels: readonly [ChannelFacts, ...ChannelFacts[]]) {
+    const names = channels.map(({ name }) => name) as [string, ...string[]]
+    const recent: Recent = []
+    this.#world = world
+    this.#random = world.random('workload')
+    this.#channels = channels
+    this.#publishers = {
+      sdk: SDK_PUBLISHERS.map((options) => new SdkPublisher(world, { ...options, channels: names })),
+      raw: RAW_PUBLISHERS.map((options) => new RawPublisher(world, { ...options, channels: names, recent })),
+    }
+    const kept = channels.filter(({ durability }) => durability !== 'none').map(({ name }) => name)
+    this.#historyReader = new HistoryReader(world, 'historian', kept as [string, ...string[]])
+    this.#marker = { ...openClient(world, 'marker'), user: 'marker' }
+    for (const { name } of channels) for (let count = 0; count < PER_CHANNEL; count += 1) this.#join(name, count)
+    this.#churn = setInterval(() => this.#change(), CHURN_MS)
+  }
+
+  get subscribers(): readonly Subscriber[] {
+    return this.#subscribers
+  }
+
+  /** Publishes that are not settled. */
+  get unsettled(): number {
+    return [...this.#publishers.sdk, ...this.#publishers.raw].reduce((sum, { unsettled }) => sum + unsettled, 0)
+  }
+
+  rest(isResting: boolean): void {
+    for (const publisher of [...this.#publishers.sdk, ...this.#publishers.raw]) publisher.rest(isResting)
+  }
+
+  /** Publishes one that everybody should get on every channel. Returns its id. */
+  mark(): string {
+    this.#markers += 1
+    const id = `${MARKER_PREFIX}${this.#markers}`
+    for (const { name } of this.#channels) {
+      void recordPublish(this.#world.recorder, this.#marker, { channel: name, data: this.#markers, id })
+    }
+    return id
+  }
+
+  /** New subscribers that ask for everything that the channels keep, over the SDK and raw. */
+  readAll(): readonly Subscriber[] {
+    const kept = this.#channels.filter(({ durability }) => durability !== 'none')
+    const readers = kept.flatMap(({ name: channel }): Subscriber[] => [
+      new SdkSubscriber(this.#world, { name: this.#name('all-sdk'), channel, wholeLog: true }),
+      new RawSubscriber(this.#world, { name: this.#name('all-raw'), channel, codec: jsonCodec, wholeLog: true }),
+    ])
+    this.#subscribers.push(...readers)
+    return readers
+  }
+
+  leave(subscriber: Subscriber): void {
+    subscriber.leave()
+    this.#subscribers = this.#subscribers.filter((other) => other !== subscriber)
+  }
+
+  /** For good. */
+  stop(): void {
+    clearInterval(this.#churn)
+    for (const publisher of [...this.#publishers.sdk, ...this.#publishers.raw]) publisher.stop()
+    this.#marker.client.close()
+    this.#historyReader.stop()
+    for (const subscriber of this.#subscribers) subscriber.leave()
+  }
+
+  #name(kind: string): string {
+    this.#names += 1
+    return `${kind}-${this.#names}`
+  }
+
+  #join(channel: string, kind: number): void {
+    const codec = oneOf(this.#random, CODECS)
+    if (kind <= 1) {
+      const rewind = this.#random.chance(0.5) ? { rewind: between(this.#random, 1, 50) } : {}
+      const isKept = !channel.startsWith('live:')
+      const options = { name: this.#name('sdk'), channel, codec, ...(isKept ? rewind : undefined) }
+      this.#subscribers.push(new SdkSubscriber(this.#world, options))
+    } else if (kind === 2) {
+      const options = { name: this.#name('slow'), channel, codec, isSlow: true }
+      this.#subscribers.push(new SdkSubscriber(this.#world, options))
+    } else {
+      const policy = oneOf(this.#random, POLICIES)
+      const options = { name: this.#name('raw'), channel, codec, ...(policy === undefined ? undefined : { policy }) }
+      this.#subscribers.push(new RawSubscriber(this.#world, options))
+    }
+  }
+
+  /** Somebody leaves and another one comes, sleeps, comes back, or is replaced. */
+  #change(): void {
+    const subscriber = this.#subscribers[between(this.#random, 0, this.#subscribers.length - 1)]
+    if (subscriber === undefined) return
+    if (this.#random.chance(0.2)) {
+      this.leave(subscriber)
+      this.#join(subscriber.channel, between(this.#random, 0, PER_CHANNEL - 1))
+    } else if (this.#random.chance(0.1)) {
+      const { sdk } = this.#publishers
+      sdk[between(this.#random, 0, sdk.length - 1)]?.replace()
+    } else if (subscriber instanceof RawSubscriber) {
+      if (this.#random.chance(0.5)) subscriber.rejoin()
+      else void subscriber.stopReading(between(this.#random, 10, MAX_SLEEP_MS))
+    }
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * Breaks a server at random for as long as it is told, and checks what publishers and subscribers saw against the delivery
+ * contract: `npm run soak -- --minutes 10 [--seed 7]`. `--check FILE` checks the history of a failed run again.
+ */
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { checkHistory, loadHistory, saveHistory } from '@tidings/testing'
+import { runEpisode, Summary } from '@tidings/testing/soak'
+
+const SERVER = resolve(import.meta.dirname, '../packages/cli/bin/tidings.js')
+const EPISODE_MS = 48_000
+const MINUTE_MS = 60_000
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '10' },
+    seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
+    /** The file that serves, in place of the one of this checkout. */
+    server: { type: 'string', default: SERVER },
+    check: { type: 'string' },
+  },
+})
+
+/** @param {readonly string[]} lines */
+const print = (lines) => {
+  for (const line of lines) console.log(line)
+}
+
+/** @param {string} path */
+const checkAgain = async (path) => {
+  const { violations, violationCount } = checkHistory(await loadHistory(path))
+  for (const { promise, check, summary, excerpt } of violations) {
+    print([`${promise} BROKEN (${check}): ${summary}`, ...excerpt.map((line) => `    ${line}`)])
+  }
+  console.log(`violations: ${violationCount}`)
+  return violationCount
+}
+
+const soak = async () => {
+  const [minutes, seed] = [Number(values.minutes), Number(values.seed)]
+  if (!(minutes > 0 && Number.isSafeInteger(seed)))
+    throw new RangeError('--minutes must be positive, --seed a whole number')
+  console.log(`seed: ${seed}`)
+  const untilMs = performance.now() + minutes * MINUTE_MS
+  const summary = new Summary()
+  for (let number = 0; performance.now() < untilMs; number += 1) {
+    const durationMs = Math.max(1000, Math.min(EPISODE_MS, untilMs - performance.now()))
+    const episode = await runEpisode({ seed: seed + number, durationMs, program: [process.execPath, values.server] })
+    const { violationCount } = summary.add(episode)
+    if (violationCount + episode.failures.length === 0) continue
+    const path = join(tmpdir(), `tidings-soak-${seed}-${number}.jsonl`)
+    await saveHistory(path, episode.history)
+    console.log(`episode ${number} (seed ${seed + number}) failed; its history is in ${path}`)
+  }
+  print(summary.report())
+  for (const excerpt of summary.needless.slice(0, 3)) print(['needless gap:', ...excerpt.map((line) => `    ${line}`)])
+  print(summary.lines())
+  return summary.violationCount
+}
+
+process.exitCode = (await (values.check === undefined ? soak() : checkAgain(values.check))) > 0 ? 1 : 0
