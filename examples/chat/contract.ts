@@ -12,8 +12,8 @@ export const chat = defineContract({
       /** Shown only for publications without a publisher: anybody can write anything here. */
       name: z.string().min(1).max(MAX_NAME_LENGTH).optional(),
     }),
+    // As safe as the backend can: fsynced on disk before anybody sees it, or in memory with --memory.
     history: { maxAgeMs: 7 * DAY_MS, maxCount: 100_000 },
-    durability: 'disk',
     presence: true,
   }),
   /** Keeps nothing: who was not there when it was said need not know. */

@@ -62,6 +62,7 @@ export class CountingSocket {
   bytes = 0
   isUpgraded = false
   #marker
+  /** @type {Buffer} */
   #tail = Buffer.alloc(0)
   /** @type {(() => void) | undefined} */
   #onCount

@@ -24,7 +24,8 @@ const run = async (withReaders) => {
     ? Array.from({ length: READERS }, () => new CountingSocket(port, [subscribeFrame], MARKER))
     : []
   await Promise.all(readers.map((reader) => new Promise((resolve) => reader.socket.once('data', resolve))))
-  while (!(await isServed(port, readers.length + IN_FLIGHT + 1))) await new Promise((resolve) => setTimeout(resolve, 50))
+  while (!(await isServed(port, readers.length + IN_FLIGHT + 1)))
+    await new Promise((resolve) => setTimeout(resolve, 50))
   for (const { socket } of readers) socket.pause()
 
   const data = 'x'.repeat(PAYLOAD_BYTES)
@@ -71,13 +72,24 @@ const run = async (withReaders) => {
   }
   await Promise.all([healthy, ...publishers].map((client) => client.close()))
   await stop()
-  return { before, peak, publishSeconds, catchUpSeconds, complete, p99Ms: percentile(latencies, 0.99), seen: latencies.length }
+  return {
+    before,
+    peak,
+    publishSeconds,
+    catchUpSeconds,
+    complete,
+    p99Ms: percentile(latencies, 0.99),
+    seen: latencies.length,
+  }
 }
 
 /** @param {number} port @param {number} sessions */
 const isServed = async (port, sessions) => {
-  const health = await (await fetch(`http://127.0.0.1:${port}/healthz`)).json()
-  return /** @type {{ sessions: number }} */ (health).sessions >= sessions
+  const response = await fetch(`http://127.0.0.1:${port}/healthz`)
+  /** @type {unknown} */
+  const body = await response.json()
+  const health = /** @type {{ sessions: number }} */ (body)
+  return health.sessions >= sessions
 }
 
 /** @param {CountingSocket} reader @returns {Promise<void>} */

@@ -20,6 +20,8 @@ export type Payload = string | Uint8Array
 
 export interface NewPublication {
   readonly id: string
+  /** true: the id was made for this call and nobody can repeat it, so it need not be remembered. */
+  readonly isUnrepeatable?: true
   /** Whose ids these are: two scopes never collide. At most 256 characters. */
   readonly scope: string
   readonly publisher: string | null

@@ -66,7 +66,7 @@ export const publishCommand = ({ gate, log, maxPayloadBytes }: PublishParts): Co
         if (!checked.ok) return errorReply(command.id, checked.code, checked.message)
         const { publicationId, key, tags } = command
         const publication: NewPublication = {
-          id: publicationId ?? randomBytes(12).toString('base64url'),
+          ...(publicationId === undefined ? newId() : { id: publicationId }),
           scope: identity.scope,
           publisher: identity.user?.id ?? null,
           payload: checked.payload,
@@ -78,15 +78,19 @@ export const publishCommand = ({ gate, log, maxPayloadBytes }: PublishParts): Co
       const checked = checkData(channel, command.data, maxPayloadBytes)
       const settingUp = subscriptionsBeingSetUp(session, channel.name)
       if (settingUp === undefined && !(checked instanceof Promise)) return store(checked)
-      return new Admission(
-        Promise.all([checked, settingUp]).then(
-          ([late]) =>
-            () =>
-              store(late),
-        ),
-      )
+      const decide = async (): Promise<() => Outcome> => {
+        const [late] = await Promise.all([checked, settingUp])
+        return () => store(late)
+      }
+      return new Admission(decide())
     })
 }
+
+/** The client sent none, so it cannot repeat it either. */
+const newId = (): Pick<NewPublication, 'id' | 'isUnrepeatable'> => ({
+  id: randomBytes(12).toString('base64url'),
+  isUnrepeatable: true,
+})
 
 /** Who subscribes and then publishes expects to see the publication: it waits until the subscription has its start. */
 const subscriptionsBeingSetUp = (session: Session, channel: string): Promise<unknown> | undefined => {

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { msgpackCodec } from '@tidings/protocol/msgpack'
 import { RawClient } from '@tidings/testing'
 import { expect, test } from 'vitest'
@@ -99,6 +100,23 @@ test('closes every session with 4000 when the node closes', async () => {
   await Promise.all([node.tidings.close(), node.tidings.close()])
   expect(node.tidings.health()).toMatchObject({ status: 'closing', sessions: 0 })
   for (const client of clients) expect(await client.closed).toEqual({ code: 4000, reason: 'shutdown' })
+})
+
+test('sends nothing after its goodbye, whatever is published meanwhile', async () => {
+  const node = await start()
+  const client = await connect(node, { token: 'ann' })
+  await client.request({ type: 'subscribe', channel: 'chat:a', presence: true })
+  await client.request({ type: 'presence', channel: 'chat:a', action: 'enter' })
+  const bytes: Buffer[] = []
+  const raw = client.socket as unknown as { _socket: Socket }
+  raw._socket.on('data', (chunk: Buffer) => bytes.push(chunk))
+  client.socket.close(1000)
+  await node.tidings.channel('chat:{room}', { room: 'a' }).publish({ text: 'late' })
+  await client.closed
+  const received = Buffer.concat(bytes)
+  const goodbye = received.indexOf(Buffer.from([0x88, 0x02]))
+  expect(goodbye).toBeGreaterThanOrEqual(0)
+  expect(received.subarray(goodbye)).toHaveLength(4)
 })
 
 test('cuts a peer that does not answer the goodbye', async () => {

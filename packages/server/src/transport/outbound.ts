@@ -4,6 +4,12 @@ import { buildDataFrame, buildFrame, OPCODE } from './frame.js'
 import type { Deferred, Turn } from './turn.js'
 
 const CORKED_BYTES = 65_536
+const OPEN = 1
+
+/** The WebSocket of the connection: after its closing handshake began, on either side, nothing may follow. */
+export interface Peer {
+  readonly readyState: number
+}
 
 /**
  * The way out of one connection. Every frame after the upgrade leaves through here, whole and in order, pongs included;
@@ -14,16 +20,18 @@ const CORKED_BYTES = 65_536
  */
 export class Outbound implements Deferred {
   readonly #socket: Duplex
+  readonly #peer: Peer
   readonly #codec: Codec
   readonly #turn: Turn
   readonly #maxBufferedBytes: number
   #corked = false
   #ended = false
   #waiting: (() => void)[] = []
-  #lastInTurn: Promise<unknown> | undefined
+  #lastInTurn: Promise<void> | undefined
 
-  constructor(socket: Duplex, codec: Codec, turn: Turn, maxBufferedBytes: number) {
+  constructor(socket: Duplex, peer: Peer, codec: Codec, turn: Turn, maxBufferedBytes: number) {
     this.#socket = socket
+    this.#peer = peer
     this.#codec = codec
     this.#turn = turn
     this.#maxBufferedBytes = maxBufferedBytes
@@ -54,7 +62,7 @@ export class Outbound implements Deferred {
 
   /** One whole frame; the buffer may be shared with other connections and must not change any more. */
   write(frame: Buffer): void {
-    if (this.#ended || !this.#socket.writable) return
+    if (this.#ended || this.#peer.readyState !== OPEN || !this.#socket.writable) return
     if (!this.#corked) {
       this.#corked = true
       this.#socket.cork()
@@ -83,7 +91,8 @@ export class Outbound implements Deferred {
   /** Runs one after the other what must not write to this connection side by side. `work` must not reject. */
   inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
     const result = this.#lastInTurn === undefined ? work() : this.#lastInTurn.then(work)
-    this.#lastInTurn = result
+    // Only the end matters: the result itself must not stay in memory.
+    this.#lastInTurn = result.then(() => undefined)
     return result
   }
 

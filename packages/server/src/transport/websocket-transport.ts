@@ -100,8 +100,8 @@ const connect = (webSocket: WebSocket, request: IncomingMessage, codec: Codec, e
   const handler = endpoint.accept(connection)
   webSocket.on('message', (data, isBinary) => handler.frame(data as Buffer, !isBinary))
   webSocket.on('ping', (payload) => {
-    // Pings of a peer that does not read are not answered: pongs must not pile up. Nor is one after the goodbye.
-    if (!connection.outbound.isFull && webSocket.readyState === webSocket.OPEN) connection.outbound.pong(payload)
+    // Pings of a peer that does not read are not answered: pongs must not pile up.
+    if (!connection.outbound.isFull) connection.outbound.pong(payload)
   })
   // 1006 is what ws reports when no close frame came, 1005 when it came without a code.
   webSocket.on('close', (code) => {
@@ -129,7 +129,7 @@ class WebSocketConnection implements Connection {
     this.codec = codec
     this.#webSocket = webSocket
     this.#socket = request.socket
-    this.outbound = new Outbound(request.socket, codec, endpoint.turn, endpoint.limits.maxBufferedBytes)
+    this.outbound = new Outbound(request.socket, webSocket, codec, endpoint.turn, endpoint.limits.maxBufferedBytes)
   }
 
   get bytesReceived(): number {
@@ -159,7 +159,7 @@ class WebSocketConnection implements Connection {
   }
 
   close(code: number, reason: string): void {
-    this.outbound.endTurn()
+    this.outbound.end()
     this.#webSocket.close(code, reason)
   }
 

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -105,6 +106,10 @@ describe('data directory', () => {
     expect(error.message).toMatch(/is not a directory: name another one\.$/)
   })
 
+  it('is refused with a sentence where the file system makes no directories', async () => {
+    expect((await refusal('/proc/tidings/data')).message).toMatch(/^The data directory \/proc\/tidings\/data cannot be/)
+  })
+
   it('is refused with a sentence when it may not be written', () => {
     const denied = Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES' })
     expect(unavailable('/var/data', denied).message).toBe(
@@ -145,6 +150,7 @@ describe('a damaged data directory', () => {
     ['its version file is empty', () => writeFile(join(dir, 'tidings.json'), '')],
     ['its version file says nothing', () => writeFile(join(dir, 'tidings.json'), '{}')],
     ['its lock file is cut off', () => truncate(join(dir, 'owner.mdb'), 100)],
+    ['its lock file was written over', () => writeFile(join(dir, 'owner.mdb'), randomBytes(8192))],
   ]
 
   it.each(damages)('is refused when %s', async (_, damage) => {

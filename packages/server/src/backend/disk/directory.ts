@@ -1,6 +1,6 @@
 import { constants } from 'node:fs'
 import { access, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { BackendError } from '../backend.js'
 import { DATA_FILE } from './lmdb-store.js'
 
@@ -16,6 +16,7 @@ interface Version {
 const SENTENCES: Readonly<Record<string, string>> = {
   EEXIST: 'is not a directory: name another one',
   ENOTDIR: 'is not a directory: name another one',
+  ENOENT: 'cannot be made there: name another one',
   EACCES: 'may not be read and written by this user: change its owner or its permissions',
   EPERM: 'may not be read and written by this user: change its owner or its permissions',
   EROFS: 'is on a file system that is read-only: name another one',
@@ -37,10 +38,23 @@ export const damaged = (dir: string, what: string, cause?: unknown): BackendErro
     { cause },
   )
 
+/** As `mkdir -p`. Node's own way of it never ends where a file system refuses with ENOENT, as /proc does. */
+const makeDirectory = async (dir: string): Promise<void> => {
+  try {
+    await mkdir(dir)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST' && (await stat(dir)).isDirectory()) return
+    if (code !== 'ENOENT' || dirname(dir) === dir || (await sizeOf(dirname(dir))) !== undefined) throw error
+    await makeDirectory(dirname(dir))
+    await mkdir(dir)
+  }
+}
+
 /** Makes the directory if it is not there. Rejects with BackendError `unavailable` if it cannot be written. */
 export const prepareDirectory = async (dir: string): Promise<void> => {
   try {
-    await mkdir(dir, { recursive: true })
+    await makeDirectory(dir)
     await access(dir, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (error) {
     throw unavailable(dir, error)

@@ -1,12 +1,12 @@
-import { stat } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RootDatabase } from 'lmdb'
 import { BackendError } from '../backend.js'
 import { damaged } from './directory.js'
+import { inspectDataFile } from './inspect.js'
 
 const LOCK_FILE = 'owner.mdb'
-const MIN_BYTES = 8192
 const ATTEMPTS = 4
 
 export interface DirectoryLock {
@@ -22,7 +22,7 @@ export interface DirectoryLock {
  */
 export const lockDirectory = async (dir: string): Promise<DirectoryLock> => {
   const path = join(dir, LOCK_FILE)
-  await checkSize(dir, path)
+  checkFile(dir, path)
   const { open } = await import('lmdb')
   for (let attempt = 1; ; attempt += 1) {
     const env = open({ path, noSubdir: true, mapSize: 1024 * 1024, maxReaders: 16, overlappingSync: false })
@@ -56,11 +56,12 @@ const inUse = (dir: string, owners: readonly number[]): BackendError => {
   return new BackendError('locked', `The data directory ${dir} is ${who}: stop that one, or name another directory.`)
 }
 
-/** A cut off file would crash the process when it is mapped. */
-const checkSize = async (dir: string, path: string): Promise<void> => {
-  const bytes = await stat(path).then(
-    ({ size }) => size,
-    () => 0,
-  )
-  if (bytes > 0 && bytes < MIN_BYTES) throw damaged(dir, `${LOCK_FILE} is cut off`)
+/** A file that was cut off or written over would crash the process when it is mapped. */
+const checkFile = (dir: string, path: string): void => {
+  try {
+    if (existsSync(path)) inspectDataFile(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== undefined) throw error
+    throw damaged(dir, `${LOCK_FILE}: ${error instanceof Error ? error.message : String(error)}`, error)
+  }
 }

@@ -25,8 +25,8 @@ export class PublishJob implements Job {
   readonly #context: PublishContext
   readonly #channel: LogChannel
   readonly #publication: NewPublication
-  /** Made at once: while the batch before is on its way to the disk there is time for it. */
-  readonly #key: PublicationKey
+  /** undefined: nobody can repeat it. Made at once: while the batch before is on its way to the disk there is time for it. */
+  readonly #key: PublicationKey | undefined
   readonly #record: Buffer
   #log: DiskChannel | undefined
   #stored: StoredPublication | undefined
@@ -42,7 +42,7 @@ export class PublishJob implements Job {
     this.#context = context
     this.#channel = channel
     this.#publication = publication
-    this.#key = context.dedupe.keyOf(channel.name, publication)
+    this.#key = publication.isUnrepeatable === true ? undefined : context.dedupe.keyOf(channel.name, publication)
     this.#record = encodeRecord(publication)
     this.bytes = this.#record.length + OVERHEAD_BYTES
     this.resolve = () => {
@@ -53,9 +53,11 @@ export class PublishJob implements Job {
 
   write(writes: Writes): void {
     const { dedupe } = this.#context
-    this.#result = dedupe.find(this.#key)
-    if (this.#result !== undefined) return
-    dedupe.checkRoom()
+    if (this.#key !== undefined) {
+      this.#result = dedupe.find(this.#key)
+      if (this.#result !== undefined) return
+      dedupe.checkRoom()
+    }
     this.#context.takeRoom(this.bytes)
     const log = this.#context.touch(this.#channel)
     const stored = log.append(writes, this.#publication, this.#record, this.#context.now())
@@ -63,7 +65,7 @@ export class PublishJob implements Job {
     this.#log = log
     this.#stored = stored
     this.#result = { position, offset, time, durability: 'disk', duplicate: false }
-    dedupe.remember(this.#key, stored, this.#channel.dedupeWindowMs)
+    if (this.#key !== undefined) dedupe.remember(this.#key, stored, this.#channel.dedupeWindowMs)
   }
 
   tell(): void {

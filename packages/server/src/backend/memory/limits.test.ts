@@ -71,6 +71,13 @@ describe('memory log', () => {
     expect(await log.publish(of, publication('5'))).toMatchObject({ offset: 4, duplicate: false })
   })
 
+  it('remembers no id that nobody can repeat', async () => {
+    log.close()
+    start({ maxDedupeEntries: 1 })
+    for (const id of ['1', '2', '3']) await log.publish(channel('a'), { ...publication(id), isUnrepeatable: true })
+    expect(await log.publish(channel('a'), publication('4'))).toMatchObject({ offset: 4 })
+  })
+
   it('forgets channels that hold nothing, and their successors are other logs', async () => {
     const once = channel('once', { history: null, durability: 'none' })
     const { position } = await log.publish(once, publication('1'))

@@ -9,6 +9,7 @@ import {
   type Page,
   type PublishResult,
   type ReadRequest,
+  type StoredPublication,
   type Watch,
 } from '../backend.js'
 import type { Clock } from '../../clock.js'
@@ -78,6 +79,7 @@ export class MemoryLog implements Log {
     const monotonic = this.#options.clock.monotonic()
     this.#dedupe.expire(monotonic)
     const log = this.#logOf(channel, monotonic)
+    if (publication.isUnrepeatable === true) return this.#store(channel, log, publication)
     const key = idKey(publication)
     const fingerprint = fingerprintOf(publication)
     const first = log.ids?.get(key)
@@ -89,11 +91,22 @@ export class MemoryLog implements Log {
     if (this.#dedupe.isFull) {
       return Promise.reject(new BackendError('overloaded', 'Too many publication ids within their dedupe windows.'))
     }
-    const stored = this.#append(log, publication)
-    const { offset, position, time } = stored
     const { durability, dedupeWindowMs: windowMs } = channel
-    this.#dedupe.add(log, key, fingerprint, stored, { durability, now: monotonic, windowMs })
+    return this.#store(channel, log, publication, (stored) =>
+      this.#dedupe.add(log, key, fingerprint, stored, { durability, now: monotonic, windowMs }),
+    )
+  }
+
+  #store(
+    { durability }: LogChannel,
+    log: ChannelLog,
+    publication: NewPublication,
+    remember?: (stored: StoredPublication) => void,
+  ): Promise<PublishResult> {
+    const stored = this.#append(log, publication)
+    remember?.(stored)
     log.listeners.tell(stored)
+    const { offset, position, time } = stored
     return Promise.resolve({ position, offset, time, durability, duplicate: false })
   }
 
@@ -160,7 +173,7 @@ export class MemoryLog implements Log {
     }
   }
 
-  #append(log: ChannelLog, publication: NewPublication): ReturnType<ChannelLog['append']> {
+  #append(log: ChannelLog, publication: NewPublication): StoredPublication {
     const now = this.#options.clock.now()
     const stored = log.append(publication, now)
     log.applyRules(now)
