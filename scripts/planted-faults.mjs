@@ -75,11 +75,11 @@ const PLANTS = [
     emphasis: ['stall', 'refuse'],
   },
   {
-    name: 'join the feed with a page that it has not told',
-    file: 'fanout/catch-up.js',
-    find: 'page.publications.filter(({ offset }) => offset <= limit)',
-    put: 'page.publications.filter(() => limit >= 0)',
-    emphasis: ['cut'],
+    name: 'resume from the last one once more',
+    file: 'backend/read-page.js',
+    find: 'return forwardPage(log, request, null, start);',
+    put: 'return forwardPage(log, request, null, Math.max(log.floor, start - 1));',
+    emphasis: [],
   },
   {
     name: 'forget the ids at a restart',
@@ -91,9 +91,9 @@ const PLANTS = [
   {
     name: 'ignore the lineage',
     file: 'backend/disk/disk-channel.js',
-    find: 'return last !== undefined && parsed.offset <= last ? parsed.offset : undefined;',
-    put: 'return parsed.offset <= this.#durable.tail ? parsed.offset : undefined;',
-    emphasis: ['copy', 'restore'],
+    find: 'this.#lineage.numberOf(parsed.log)',
+    put: 'this.#lineage.current',
+    emphasis: ['copy', 'restore', 'wipe'],
   },
   {
     name: 'start every log in memory with the same epoch',

@@ -1,10 +1,9 @@
 import { setImmediate as endOfTurn, setTimeout as sleep } from 'node:timers/promises'
-import type { Cursor, Page } from '../backend/backend.js'
+import type { Cursor } from '../backend/backend.js'
 import type { Outbound } from '../transport/outbound.js'
+import type { SharedPage } from './shared-pages.js'
 import type { Subscription } from './subscription.js'
 
-const PAGE_LIMIT = 500
-const PAGE_BYTES = 65_536
 const RETRY_MIN_MS = 100
 const RETRY_MAX_MS = 5000
 
@@ -47,7 +46,7 @@ const takeStep = async (subscription: Subscription): Promise<Step> => {
     subscription.goLive()
     return 'done'
   }
-  return isWhole && page.more ? 'more' : 'at-the-end'
+  return isWhole && page.page.more ? 'more' : 'at-the-end'
 }
 
 /** The position decides for a client's own, whose offset is not known; the same place may have several positions. */
@@ -67,25 +66,24 @@ const letFeedMove = async ({ feed, log }: Subscription): Promise<void> => {
 const drained = (outbound: Outbound): Promise<void> => new Promise((resolve) => outbound.whenDrained(resolve))
 
 /** false: the page goes beyond what the feed has told, and the rest was left to it. */
-const pushPage = (subscription: Subscription, page: Page): boolean => {
+const pushPage = (subscription: Subscription, shared: SharedPage): boolean => {
+  const { gap, publications, end } = shared.page
   const limit = subscription.feed.cursor.offset
-  if (page.gap !== null) {
-    const first = page.publications.at(0)
-    const to = first === undefined ? page.end : { position: page.gap.to, offset: first.offset - 1 }
-    subscription.pushGap(page.gap, to)
+  if (gap !== null) {
+    const first = publications.at(0)
+    subscription.pushGap(gap, first === undefined ? end : { position: gap.to, offset: first.offset - 1 })
   }
-  const known = page.publications.filter(({ offset }) => offset <= limit)
-  subscription.pushPublications(known)
-  if (page.publications.length === 0) subscription.moveTo(page.end)
-  return known.length === page.publications.length
+  const isWhole = end.offset <= limit || publications.length === 0
+  if (publications.length === 0) subscription.moveTo(end)
+  else if (isWhole && subscription.muted === undefined) subscription.pushFrames(shared.frames(subscription.variant))
+  else subscription.pushPublications(publications.filter(({ offset }) => offset <= limit))
+  return isWhole
 }
 
 /** undefined: the backend did not answer. */
-const readPage = async (subscription: Subscription): Promise<Page | undefined> => {
-  const { feed, log, cursor } = subscription
+const readPage = async ({ feed, cursor }: Subscription): Promise<SharedPage | undefined> => {
   try {
-    const request = { direction: 'forward', from: cursor.position, limit: PAGE_LIMIT, maxBytes: PAGE_BYTES } as const
-    return await log.read(feed.channel, request)
+    return await feed.pages.read(cursor.position)
   } catch {
     return undefined
   }

@@ -15,6 +15,8 @@ export interface Variant {
   readonly sub: number
 }
 
+export const variantKey = ({ codec, sub }: Variant): string => `${codec.subprotocol} ${sub}`
+
 const MAX_FRAME_PAYLOAD = 65_536
 
 /** What `publications` says of the channel and the subscription; `sub` 0 is left out. */
@@ -87,6 +89,12 @@ export interface BatchFrame {
   readonly count: number
 }
 
+/** A cursor of its own: whoever keeps it does not keep the publication. */
+const endOf = (run: readonly StoredPublication[]): Cursor => {
+  const { position, offset } = run.at(-1) ?? { position: '', offset: 0 }
+  return { position, offset }
+}
+
 /** The frames that push publications, in order; an offset in `muted` becomes an echo mark. */
 export const publicationFrames = (
   variant: Variant,
@@ -96,7 +104,7 @@ export const publicationFrames = (
 ): readonly BatchFrame[] =>
   splitRuns(publications).map((run) => ({
     bytes: buildDataFrame(encodeRun(variant, channel, run, muted)),
-    end: run.at(-1) ?? { position: '', offset: 0 },
+    end: endOf(run),
     count: run.length,
   }))
 

@@ -2,7 +2,8 @@ import { setImmediate as endOfTurn, setTimeout as sleep } from 'node:timers/prom
 import type { Gap } from '@tidings/protocol'
 import type { Cursor, Log, LogChannel, LogListener, Page, StoredPublication, Watch } from '../backend/backend.js'
 import type { Deferred, Turn } from '../transport/turn.js'
-import { type BatchFrame, gapFrame, publicationFrames, type Variant } from './encode.js'
+import { type BatchFrame, gapFrame, publicationFrames, type Variant, variantKey } from './encode.js'
+import { SharedPages } from './shared-pages.js'
 
 /** One session's interest in the feed's channel, while it is live. */
 export interface LiveSubscription {
@@ -29,6 +30,8 @@ const RETRY_MAX_MS = 5000
  */
 export class Feed implements LogListener, Deferred {
   readonly channel: LogChannel
+  /** For those who catch up; only as good as the feed's cursor and epoch. */
+  readonly pages: SharedPages
   readonly #log: Log
   readonly #turn: Turn
   readonly #live = new Map<string, { readonly variant: Variant; readonly subscriptions: Set<LiveSubscription> }>()
@@ -47,6 +50,7 @@ export class Feed implements LogListener, Deferred {
 
   constructor(channel: LogChannel, log: Log, turn: Turn) {
     this.channel = channel
+    this.pages = new SharedPages(channel, log)
     this.#log = log
     this.#turn = turn
   }
@@ -65,6 +69,7 @@ export class Feed implements LogListener, Deferred {
   stop(): void {
     this.#stopped = true
     this.#watch?.stop()
+    this.pages.clear()
     this.#queue = []
   }
 
@@ -89,16 +94,14 @@ export class Feed implements LogListener, Deferred {
 
   /** From now on `subscription` is given everything after `cursor`. */
   join(subscription: LiveSubscription): void {
-    const { codec, sub } = subscription.variant
-    const key = `${codec.subprotocol} ${sub}`
+    const key = variantKey(subscription.variant)
     const group = this.#live.get(key)
     if (group !== undefined) group.subscriptions.add(subscription)
     else this.#live.set(key, { variant: subscription.variant, subscriptions: new Set([subscription]) })
   }
 
   leave(subscription: LiveSubscription): void {
-    const { codec, sub } = subscription.variant
-    const key = `${codec.subprotocol} ${sub}`
+    const key = variantKey(subscription.variant)
     const group = this.#live.get(key)
     group?.subscriptions.delete(subscription)
     if (group?.subscriptions.size === 0) this.#live.delete(key)
@@ -175,7 +178,10 @@ export class Feed implements LogListener, Deferred {
     if (page.gap !== null) {
       const end = first === undefined ? page.end : { position: page.gap.to, offset: first.offset - 1 }
       this.#append({ gap: page.gap, end }, end)
-      if (page.gap.reason === 'epoch-changed') this.#epochChanges += 1
+      if (page.gap.reason === 'epoch-changed') {
+        this.#epochChanges += 1
+        this.pages.clear()
+      }
     }
     for (const publication of page.publications) this.#append({ publication }, publication)
     this.#head = page.end
@@ -192,6 +198,7 @@ export class Feed implements LogListener, Deferred {
     const items = this.#queue
     this.#queue = []
     if (this.#stopped || this.#head === undefined) return
+    this.pages.clear()
     for (const { variant, subscriptions } of this.#live.values()) {
       const frames = buildFrames(variant, this.channel.name, items)
       for (const subscription of subscriptions) {

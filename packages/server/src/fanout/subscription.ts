@@ -128,13 +128,15 @@ export class Subscription implements LiveSubscription {
   // ── what catching up does with it
 
   pushPublications(publications: readonly StoredPublication[]): void {
-    const last = publications.at(-1)
-    if (last === undefined) return
-    for (const frame of publicationFrames(this.variant, this.feed.channel.name, publications, this.#muted)) {
-      this.#outbound.write(frame.bytes)
+    this.pushFrames(publicationFrames(this.variant, this.feed.channel.name, publications, this.#muted))
+  }
+
+  pushFrames(frames: readonly BatchFrame[]): void {
+    for (const { bytes, end } of frames) {
+      this.#outbound.write(bytes)
+      this.#cursor = end
     }
-    this.#cursor = { position: last.position, offset: last.offset }
-    this.#forgetMuted(last.offset)
+    this.#forgetMuted(this.#cursor.offset)
   }
 
   pushGap(gap: Gap, to: Cursor): void {

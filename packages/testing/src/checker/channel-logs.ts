@@ -98,7 +98,6 @@ export class ChannelLogs {
       this.#positions.set(key, { content, evidence, offset: evidence.offset })
       return
     }
-    this.#findings.eligible('C7')
     if (known.content === content && known.offset === evidence.offset) return
     const summary = `position ${evidence.position} names two publications`
     this.#findings.violation('C7', 'one position, one publication', summary, [known.evidence, evidence])

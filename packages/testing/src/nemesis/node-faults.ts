@@ -60,7 +60,7 @@ export const NODE_FAULTS: readonly [NodeFault, ...NodeFault[]] = [
   },
   {
     name: 'wipe',
-    weight: 0.7,
+    weight: 1,
     strike: async (server, _random, tally) => {
       tally.wipes += 1
       await kill(server, tally)
@@ -70,7 +70,7 @@ export const NODE_FAULTS: readonly [NodeFault, ...NodeFault[]] = [
   },
   {
     name: 'copy',
-    weight: 1,
+    weight: 1.5,
     strike: async (server, random, tally, copies) => {
       if (random.chance(0.5)) await kill(server, tally)
       else await server.end('SIGTERM')
@@ -80,7 +80,7 @@ export const NODE_FAULTS: readonly [NodeFault, ...NodeFault[]] = [
   },
   {
     name: 'restore',
-    weight: 1,
+    weight: 1.5,
     strike: async (server, random, tally, copies) => {
       const copy = copies[between(random, 0, copies.length - 1)]
       if (copy === undefined) return

@@ -142,6 +142,19 @@ describe('FaultProxy', () => {
     expect((await peer.gets(sent)).length).toBe(sent)
   })
 
+  it('resets a connection whose end is on its way, and one that holds bytes that nobody takes', async () => {
+    const [client, peer, connection] = await open()
+    peer.socket.pause()
+    while (client.socket.writableLength < 1_048_576) {
+      client.socket.write(Buffer.alloc(65_536))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    connection.cut()
+    connection.reset()
+    await connection.closed
+    expect(proxy.connections).toEqual([])
+  })
+
   it('lets no end through while it is half-open, and tells it when healed', async () => {
     const [client, peer, connection] = await open()
     connection.halfOpen()

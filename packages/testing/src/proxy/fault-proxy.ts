@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import type { PipeRules } from './pipe.js'
-import { type Direction, ProxiedConnection } from './proxied-connection.js'
+import { type Direction, ProxiedConnection, resetSocket } from './proxied-connection.js'
 
 export interface FaultProxyOptions {
   /** The server's port on loopback. */
@@ -83,7 +83,7 @@ export class FaultProxy {
   async #accept(client: Socket): Promise<void> {
     client.on('error', () => undefined)
     if (this.refuses) {
-      client.resetAndDestroy()
+      resetSocket(client)
       return
     }
     const { targetPort } = this

@@ -74,7 +74,7 @@ export class ProxiedConnection {
   reset(): void {
     this.#toServer.stop()
     this.#toClient.stop()
-    for (const socket of [this.#client, this.#server]) socket.resetAndDestroy()
+    for (const socket of [this.#client, this.#server]) resetSocket(socket)
   }
 
   /** Lets this many more bytes through in a direction, in the middle of a frame as may be, then ends both sides. */
@@ -88,8 +88,8 @@ export class ProxiedConnection {
    */
   halfOpen(gone?: 'client' | 'server'): void {
     this.#isHalfOpen = true
-    if (gone === 'client') this.#client.resetAndDestroy()
-    else if (gone === 'server') this.#server.resetAndDestroy()
+    if (gone === 'client') resetSocket(this.#client)
+    else if (gone === 'server') resetSocket(this.#server)
   }
 
   /** Lets bytes through again. A connection of which one side is gone unheard ends now. */
@@ -117,7 +117,7 @@ export class ProxiedConnection {
       socket.once('close', () => {
         resolve()
         if (this.#isHalfOpen || other.destroyed) return
-        if (failed) other.resetAndDestroy()
+        if (failed) resetSocket(other)
         else endAfterwards(other)
       })
     })
@@ -132,6 +132,17 @@ const endAfterwards = (socket: Socket): void => {
   const timer = setTimeout(() => socket.destroy(), LINGER_MS)
   timer.unref()
   socket.once('close', () => clearTimeout(timer))
+}
+
+/**
+ * Ends a socket with a RST at once. Node resets only sockets that have nothing left to write, and one whose FIN is on its
+ * way never tells that it closed: those are closed as they are.
+ */
+export const resetSocket = (socket: Socket): void => {
+  if (socket.destroyed) return
+  if (socket.connecting) socket.once('connect', () => resetSocket(socket))
+  else if (socket.writableEnded || socket.writableLength > 0) socket.destroy()
+  else socket.resetAndDestroy()
 }
 
 const endSocket = (socket: Socket): void => {

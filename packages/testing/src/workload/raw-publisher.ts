@@ -89,7 +89,7 @@ export class RawPublisher implements Publisher {
     if (this.#isResting || this.#pending.size >= MAX_PENDING) return
     const { channels, recent, name } = this.#options
     const old = recent[between(this.#random, 0, recent.length - 1)]
-    if (old !== undefined && this.#random.chance(0.08)) {
+    if (old !== undefined && this.#random.chance(0.15)) {
       const data = this.#random.chance(0.3) ? `other than before ${this.#count}` : old.data
       this.#publish({ ...old, data })
       return

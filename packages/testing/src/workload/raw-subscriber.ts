@@ -34,6 +34,7 @@ export class RawSubscriber implements Subscriber {
   #position: Position | undefined
   #sub = 0
   #askedMs = 0
+  #sleepMs = 0
   #phase: 'off' | 'asked' | 'on' | 'leaving' = 'off'
   #hasLeft = false
 
@@ -58,6 +59,12 @@ export class RawSubscriber implements Subscriber {
     socket.pause()
     await sleep(ms)
     socket.resume()
+  }
+
+  /** Its connection ends, and it comes back only after a while. */
+  sleep(ms: number): void {
+    this.#sleepMs = ms
+    this.#session?.end()
   }
 
   /** Unsubscribes, and subscribes again where it stopped. */
@@ -86,7 +93,8 @@ export class RawSubscriber implements Subscriber {
       await this.#session.closed
       if (this.#phase !== 'off' && !this.#isOver()) this.#record({ kind: 'lost', subscription: this.#subscription })
       this.#phase = 'off'
-      await sleep(between(this.#random, FIRST_RETRY_MS, 5 * FIRST_RETRY_MS))
+      await sleep(this.#sleepMs + between(this.#random, FIRST_RETRY_MS, 5 * FIRST_RETRY_MS))
+      this.#sleepMs = 0
     }
   }
 

@@ -5,7 +5,7 @@ import type { Random } from '../backend-suite/random.js'
 import type { NewEvent } from '../checker/history.js'
 import type { ClientLink } from './client-link.js'
 import { hashOf } from './payload.js'
-import { between, MARKER_PREFIX, openClient, type Subscriber, type World } from './world.js'
+import { between, type LinkedClient, MARKER_PREFIX, openClient, type Subscriber, type World } from './world.js'
 
 export interface SdkSubscriberOptions {
   readonly name: string
@@ -16,6 +16,8 @@ export interface SdkSubscriberOptions {
   readonly wholeLog?: boolean
   /** The application takes items slowly, from a small buffer. */
   readonly isSlow?: boolean
+  /** A client that others use too. Default: one of its own. */
+  readonly via?: LinkedClient
 }
 
 const EVERYTHING = 1_000_000
@@ -31,41 +33,52 @@ export class SdkSubscriber implements Subscriber {
   readonly #link: ClientLink
   readonly #subscription: number
   readonly #random: Random
+  #end: () => void
   #hasLeft = false
 
   constructor(world: World, options: SdkSubscriberOptions) {
-    const { name, channel, codec, rewind, wholeLog = false, isSlow = false } = options
+    const { name, channel, codec, rewind, wholeLog = false, isSlow = false, via } = options
     this.name = name
     this.channel = channel
     this.#world = world
     this.#random = world.random(name)
-    const { client, link } = openClient(world, name, {
+    const own = {
       ...(codec === undefined ? undefined : { codec }),
       ...(isSlow ? { maxBufferedItems: SLOW_BUFFER } : undefined),
-    })
+    }
+    const { client, link } = via ?? openClient(world, name, own)
+    this.#end = () => client.close()
     this.#client = client
     this.#link = link
     this.#subscription = world.recorder.nextSubscription()
     const how = `${codec?.subprotocol ?? 'json'}${isSlow ? ', slow' : ''}${wholeLog ? ', whole log' : ''}`
-    world.recorder.record({ kind: 'subscribe', subscription: this.#subscription, channel, client: name, how, wholeLog })
+    world.recorder.record({
+      kind: 'subscribe',
+      subscription: this.#subscription,
+      channel,
+      client: link.name,
+      how,
+      wholeLog,
+    })
     const start = wholeLog ? { rewind: EVERYTHING } : rewind === undefined ? {} : { rewind }
     if (isSlow) this.#iterate(start).catch((error: unknown) => this.#failed(error))
-    else this.#listen(start)
+    else this.#listen(start, via !== undefined)
   }
 
   leave(): void {
     if (this.#hasLeft) return
     this.#hasLeft = true
     this.#record({ kind: 'left', subscription: this.#subscription })
-    this.#client.close()
+    this.#end()
   }
 
   #record(event: NewEvent): void {
     this.#world.recorder.record(event)
   }
 
-  #listen(options: SubscribeOptions): void {
+  #listen(options: SubscribeOptions, isShared: boolean): void {
     const subscription = this.#client.channel(this.channel).subscribe(options)
+    if (isShared) this.#end = subscription.unsubscribe.bind(subscription)
     subscription.on('state', ({ state, error }) => {
       if (this.#hasLeft) return
       if (state === 'catching-up') {

@@ -9,7 +9,7 @@ import { RawPublisher, type Recent } from './raw-publisher.js'
 import { RawSubscriber } from './raw-subscriber.js'
 import { recordPublish, SdkPublisher } from './sdk-publisher.js'
 import { SdkSubscriber } from './sdk-subscriber.js'
-import { between, MARKER_PREFIX, oneOf, openClient, type Subscriber, type World } from './world.js'
+import { between, type LinkedClient, MARKER_PREFIX, oneOf, openClient, type Subscriber, type World } from './world.js'
 
 const PER_CHANNEL = 5
 const CHURN_MS = 250
@@ -35,6 +35,8 @@ export class Workload {
   readonly #publishers: { readonly sdk: readonly SdkPublisher[]; readonly raw: readonly RawPublisher[] }
   readonly #historyReader: HistoryReader
   readonly #marker: { readonly client: Client; readonly link: ClientLink; readonly user: string }
+  /** Clients with subscriptions to many channels. */
+  readonly #shared: readonly [LinkedClient, ...LinkedClient[]]
   readonly #churn: NodeJS.Timeout
   #subscribers: Subscriber[] = []
   #names = 0
@@ -52,6 +54,7 @@ export class Workload {
     }
     const kept = channels.filter(({ durability }) => durability !== 'none').map(({ name }) => name)
     this.#historyReader = new HistoryReader(world, 'historian', kept as [string, ...string[]])
+    this.#shared = [openClient(world, 'tab-1'), openClient(world, 'tab-2', { codec: msgpackCodec })]
     this.#marker = { ...openClient(world, 'marker'), user: 'marker' }
     for (const { name } of channels) for (let count = 0; count < PER_CHANNEL; count += 1) this.#join(name, count)
     this.#churn = setInterval(() => this.#change(), CHURN_MS)
@@ -101,6 +104,7 @@ export class Workload {
     clearInterval(this.#churn)
     for (const publisher of [...this.#publishers.sdk, ...this.#publishers.raw]) publisher.stop()
     this.#marker.client.close()
+    for (const { client } of this.#shared) client.close()
     this.#historyReader.stop()
     for (const subscriber of this.#subscribers) subscriber.leave()
   }
@@ -115,7 +119,8 @@ export class Workload {
     if (kind <= 1) {
       const rewind = this.#random.chance(0.5) ? { rewind: between(this.#random, 1, 50) } : {}
       const isKept = !channel.startsWith('live:')
-      const options = { name: this.#name('sdk'), channel, codec, ...(isKept ? rewind : undefined) }
+      const via = this.#random.chance(0.5) ? { via: oneOf(this.#random, this.#shared) } : undefined
+      const options = { name: this.#name('sdk'), channel, codec, ...(isKept ? rewind : undefined), ...via }
       this.#subscribers.push(new SdkSubscriber(this.#world, options))
     } else if (kind === 2) {
       const options = { name: this.#name('slow'), channel, codec, isSlow: true }
@@ -138,7 +143,8 @@ export class Workload {
       const { sdk } = this.#publishers
       sdk[between(this.#random, 0, sdk.length - 1)]?.replace()
     } else if (subscriber instanceof RawSubscriber) {
-      if (this.#random.chance(0.5)) subscriber.rejoin()
+      if (this.#random.chance(0.3)) subscriber.rejoin()
+      else if (this.#random.chance(0.5)) subscriber.sleep(between(this.#random, 10, MAX_SLEEP_MS))
       else void subscriber.stopReading(between(this.#random, 10, MAX_SLEEP_MS))
     }
   }

@@ -53,12 +53,17 @@ export const oneOf = <Item>(random: Random, items: readonly [Item, ...Item[]]): 
 export const between = (random: Random, min: number, max: number): number =>
   min + Math.floor(random.next() * (max - min + 1))
 
+export interface LinkedClient {
+  readonly client: Client
+  readonly link: ClientLink
+}
+
 /** An SDK client that comes back soon, and its link. */
 export const openClient = (
   { url, runOf, recorder }: World,
   name: string,
   options: { readonly user?: string; readonly codec?: Codec; readonly maxBufferedItems?: number } = {},
-): { readonly client: Client; readonly link: ClientLink } => {
+): LinkedClient => {
   const link = new ClientLink(name, runOf, () => recorder.nowMs)
   const { user = name, codec, maxBufferedItems } = options
   const client = createClient({

@@ -1,0 +1,73 @@
+import { jsonCodec } from '@tidings/protocol'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Backend, LogChannel } from '../backend/backend.js'
+import { memory } from '../backend/memory/index.js'
+import { SharedPages } from './shared-pages.js'
+
+const channel: LogChannel = { name: 'a', durability: 'memory', history: { maxCount: 100 }, dedupeWindowMs: 60_000 }
+
+describe('shared pages', () => {
+  let backend: Backend
+  let pages: SharedPages
+  let start = ''
+
+  const publish = async (payload: string): Promise<string> => {
+    const { position } = await backend.log.publish(channel, { id: payload, scope: 's', publisher: null, payload })
+    return position
+  }
+
+  beforeEach(async () => {
+    backend = memory()
+    await backend.open(() => undefined)
+    pages = new SharedPages(channel, backend.log)
+    start = await publish('0')
+  })
+  afterEach(async () => {
+    pages.clear()
+    await backend.close()
+  })
+
+  it('are read once and built once per variant for everyone at the same position', async () => {
+    await publish('1')
+    const [first, second] = await Promise.all([pages.read(start), pages.read(start)])
+    expect(second).toBe(first)
+    expect(await pages.read(start)).toBe(first)
+    const variant = { codec: jsonCodec, sub: 0 }
+    expect(first.frames({ ...variant })).toBe(first.frames(variant))
+    expect(first.frames({ ...variant, sub: 1 })).not.toBe(first.frames(variant))
+  })
+
+  it('are read anew after the feed moved', async () => {
+    await publish('1')
+    expect((await pages.read(start)).page.publications).toHaveLength(1)
+    await publish('2')
+    pages.clear()
+    expect((await pages.read(start)).page.publications).toHaveLength(2)
+  })
+
+  it('are not kept while they are empty, so that nobody waits at one for ever', async () => {
+    expect((await pages.read(start)).page.publications).toEqual([])
+    await publish('1')
+    expect((await pages.read(start)).page.publications).toHaveLength(1)
+  })
+
+  it('are bounded: what was read longest ago is read anew', async () => {
+    const positions: string[] = []
+    for (let index = 1; index <= 20; index++) positions.push(await publish(String(index)))
+    const first = await pages.read(start)
+    for (const position of positions.slice(0, 10)) await pages.read(position)
+    expect(await pages.read(start)).not.toBe(first)
+  })
+
+  it('are not kept when the log does not answer', async () => {
+    await backend.close()
+    const failing = new SharedPages(channel, {
+      ...backend.log,
+      notices: 'exact',
+      read: () => Promise.reject(new Error('away')),
+    })
+    await expect(failing.read(start)).rejects.toThrow('away')
+    await expect(failing.read(start)).rejects.toThrow('away')
+    failing.clear()
+  })
+})
