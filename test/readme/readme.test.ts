@@ -83,6 +83,11 @@ describe('the documentation’s examples', () => {
     await node.kill('SIGTERM')
   })
 
+  it('runs the example of testing an application', async () => {
+    const code = toJavaScript(codeOf('docs/testing.md', '## An application on a bad network', 'ts'))
+    expect(await runExample('testing.mjs', code)).toBe('each order once, in order\n')
+  })
+
   it('runs the protocol’s client in a few lines with a plain WebSocket', async () => {
     const client = codeOf('docs/protocol.md', '## A client in a few lines', 'js')
     const setup = "import { WebSocket } from 'ws'\nglobalThis.WebSocket = WebSocket\n"
