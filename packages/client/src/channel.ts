@@ -61,7 +61,7 @@ export const createChannel = (
       tags: tags && { ...tags },
       echo,
     } as const
-    return link.publishes.add(command, copy.bytes, signal)
+    return link.publishes.add(command, copy.bytes, signal, echo === false && options.id === undefined)
   }
 
   return {

@@ -138,8 +138,7 @@ class TidingsClient implements ChannelLink, SubscriptionLink {
     // First who is here: what else was asked may be about that.
     this.#presence.opened()
     this.asks.opened()
-    this.publishes.retryWindowMs = retryWindowMs
-    this.publishes.schedule()
+    this.publishes.opened(user, retryWindowMs)
   }
 
   #message(message: ServerMessage): void {

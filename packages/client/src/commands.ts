@@ -43,8 +43,12 @@ export class Commands {
     for (const onReply of orphans) onReply(undefined)
   }
 
-  /** Only while there are limits. Sent at the end of this turn, in order. */
+  /** Sent at the end of this turn, in order; without a session not at all. */
   send(command: NewCommand, onReply: OnReply): void {
+    if (this.limits === undefined) {
+      onReply(undefined)
+      return
+    }
     const id = ++this.#lastId
     this.#pending.set(id, onReply)
     if (this.#pending.size === 1) this.#expectReply()
@@ -59,8 +63,8 @@ export class Commands {
   receive(reply: Reply): void {
     const onReply = this.#pending.get(reply.id)
     this.#pending.delete(reply.id)
-    // A server that answers pings and nothing else is not well.
-    if (reply.type !== 'pong') this.#expectReply()
+    // A server that owes replies and answers pings only is not well; one that owes nothing is.
+    if (reply.type !== 'pong' || this.#pending.size === 0) this.#expectReply()
     onReply?.(reply)
   }
 

@@ -27,6 +27,9 @@ export interface ConnectionEvents {
   state(change: ClientStateChange): void
 }
 
+/** Closes a connection without a goodbye, where there is no way but a close: this client will be back. */
+const GIVEN_UP = 3000
+
 const noop = (): void => undefined
 
 /** Keeps one connection up: attempts with backoff over the addresses, the handshake, heartbeats. */
@@ -235,7 +238,7 @@ export class Connection {
       // An `error` event must still find a listener: `ws` emits one when it is closed while it connects.
       socket.onopen = socket.onmessage = socket.onclose = socket.onerror = noop
       if (state === 'waiting' && socket.terminate) socket.terminate()
-      else socket.close(1000)
+      else socket.close(state === 'waiting' ? GIVEN_UP : 1000)
     }
     if (wasConnected) this.#events.lost()
   }

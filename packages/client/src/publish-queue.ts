@@ -22,6 +22,8 @@ interface Entry {
   readonly settle: (result: PublishResult) => void
   /** Since the first sending that may have been stored; undefined: certainly nothing was. */
   inDoubt: Stopwatch | undefined
+  /** As whom it was sent then: the ids of another user are others. */
+  user?: string | null
   isSent: boolean
   attempt: number
   retryAtMs: number
@@ -39,15 +41,21 @@ export class PublishQueue {
   #sentBytes = 0
   #timer: ReturnType<typeof setTimeout> | undefined
   #isScheduled = false
-  /** Announced by the last session. */
-  retryWindowMs = Infinity
+  #retryWindowMs = Infinity
+  #user: string | null = null
 
   constructor(commands: Commands, settings: Settings) {
     this.#commands = commands
     this.#settings = settings
   }
 
-  async add(command: NewPublish, bytes: number, signal: AbortSignal | undefined): Promise<PublishResult> {
+  /** `isUnheard`: never to be handed out here. Only for random ids: another could be somebody else's too. */
+  async add(
+    command: NewPublish,
+    bytes: number,
+    signal: AbortSignal | undefined,
+    isUnheard: boolean,
+  ): Promise<PublishResult> {
     if (this.#entries.size >= this.#settings.maxQueuedPublishes) {
       return failed('queue-full', 'too many publishes wait for an acknowledgement', true)
     }
@@ -58,10 +66,20 @@ export class PublishQueue {
       }
       const entry: Entry = { command, bytes, settle, inDoubt: undefined, isSent: false, attempt: 0, retryAtMs: 0 }
       const off = onAbort(signal, () => this.#fail(entry, failed('aborted', 'aborted')))
-      if (command.echo === false) this.#rememberUnheard(`${command.channel} ${command.publicationId}`)
+      if (isUnheard) this.#rememberUnheard(`${command.channel} ${command.publicationId}`)
       this.#entries.add(entry)
       this.schedule()
     })
+  }
+
+  /** A session began. What may have been stored for another user cannot be asked about as this one. */
+  opened(user: string | null, retryWindowMs: number): void {
+    this.#user = user
+    this.#retryWindowMs = retryWindowMs
+    for (const entry of this.#entries) {
+      if (entry.inDoubt && entry.user !== user) this.#fail(entry, failed('outcome-unknown', 'the user changed'))
+    }
+    this.schedule()
   }
 
   /** Whether this client published it and asked not to hear it. */
@@ -107,7 +125,7 @@ export class PublishQueue {
     const nowMs = this.#settings.clock.monotonicMs()
     let nextMs = Infinity
     for (const entry of this.#entries) {
-      const leftMs = (): number => this.retryWindowMs - (entry.inDoubt?.() ?? -Infinity)
+      const leftMs = (): number => this.#retryWindowMs - (entry.inDoubt?.() ?? -Infinity)
       const waitMs = entry.retryAtMs - nowMs
       if (leftMs() <= 0) {
         this.#fail(entry, failed('outcome-unknown', 'too old to be retried'))
@@ -127,6 +145,7 @@ export class PublishQueue {
       return
     }
     const sent = startStopwatch(this.#settings.clock)
+    if (!entry.inDoubt) entry.user = this.#user
     entry.inDoubt ??= sent
     entry.isSent = true
     this.#sentBytes += entry.bytes

@@ -135,6 +135,23 @@ test('does not take the refusal of a retry for news of the first sending', async
   expect(await sent).toMatchObject({ ok: false, error: { code: 'outcome-unknown' } })
 })
 
+test('does not ask as another user about what may have been stored for the first', async () => {
+  const server = await ScriptedServer.start()
+  const client = testClient({ url: server.url })
+  const sent = client.channel('a').publish('x')
+  const first = await server.peer()
+  await first.welcome({ user: 'alice' })
+  await first.next('publish')
+  first.socket.terminate()
+  await untilState(client, 'waiting')
+  const later = client.channel('a').publish('y')
+  const second = await server.peer()
+  await second.welcome({ user: 'bob' })
+  expect(await sent).toMatchObject({ ok: false, error: { code: 'outcome-unknown' } })
+  expect(await second.published()).toMatchObject({ data: 'y' })
+  expect(await later).toMatchObject({ ok: true })
+})
+
 test('gives a final refusal as a value', async () => {
   const server = await ScriptedServer.start()
   const client = testClient({ url: server.url })

@@ -17,7 +17,7 @@ import { checkData } from './commands/publish.js'
 import { knownFailure } from './session/errors.js'
 
 export interface PublishOptions {
-  /** For retries: the same id within the dedupe window is stored once. Default: a new one. At most 128 characters. */
+  /** The same id within the dedupe window is stored once; without one a retry publishes again. At most 128 characters. */
   readonly id?: string
   readonly key?: string
   readonly tags?: Tags
@@ -90,8 +90,9 @@ const publish = async (
   { log, ready, maxPayloadBytes }: ChannelHandleParts,
   channel: Channel,
   data: unknown,
-  { id = randomBytes(12).toString('base64url'), key, tags }: PublishOptions,
+  { id: givenId, key, tags }: PublishOptions,
 ): Promise<PublishOutcome> => {
+  const id = givenId ?? randomBytes(12).toString('base64url')
   checkFields(channel, { publicationId: id, key, tags })
   await ready
   const checked = await checkData(channel, data, maxPayloadBytes)
@@ -103,6 +104,7 @@ const publish = async (
       scope: 'app',
       publisher: null,
       payload: checked.payload,
+      ...(givenId === undefined ? { isUnrepeatable: true } : undefined),
       ...rest,
     })
     return { ok: true, id, ...result }

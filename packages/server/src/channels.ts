@@ -14,7 +14,8 @@ export type ChannelLookup =
   | { readonly ok: true; readonly channel: Channel }
   | { readonly ok: false; readonly code: ErrorCode; readonly message: string }
 
-const DEFAULT_DEDUPE_WINDOW_MS = 120_000
+/** Of channels whose rules say nothing of it. */
+export const DEFAULT_DEDUPE_WINDOW_MS = 120_000
 const MAX_CACHED = 10_000
 
 /** What a channel outside the contract is under the dev profile. */

@@ -41,6 +41,7 @@ export {
   DEFAULT_HEARTBEAT,
   DEFAULT_LIMITS,
   type Heartbeat,
+  type Identified,
   type Limits,
   type TidingsOptions,
   type User,

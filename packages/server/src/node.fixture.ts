@@ -88,7 +88,8 @@ export class LoggedLines implements Logger {
 export const afterTest = (close: () => unknown): void => void open.push(close)
 
 const authenticate: Authenticate = ({ token }) => {
-  if (token === 'bad') throw new Error('no such user')
+  if (token === 'bad') return false
+  if (token === 'broken') throw new Error('the users’ database is away')
   return token === undefined ? null : { id: token }
 }
 

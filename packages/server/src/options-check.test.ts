@@ -38,6 +38,16 @@ const wrong: readonly [string, object, string][] = [
   ['a time that timers cannot hold', { limits: { connectDeadlineMs: 2 ** 31 } }, 'limits.connectDeadlineMs must be'],
   ['an unknown heartbeat', { heartbeat: { interval: 1 } }, 'heartbeat.interval is not an option'],
   ['a heartbeat that is a number', { heartbeat: 5 }, 'heartbeat must be an object'],
+  [
+    'a deadline beyond the dedupe window',
+    { heartbeat: { deadlineMs: 120_000 } },
+    'heartbeat.deadlineMs must be less than',
+  ],
+  [
+    'a dedupe window within the deadline',
+    { contract: defineContract({ a: channel({ dedupeWindowMs: 5000 }) }) },
+    "contract['a'].dedupeWindowMs must be larger than heartbeat.deadlineMs, which is 35000",
+  ],
   ['a deadline before the interval', { heartbeat: { deadlineMs: 100 } }, 'heartbeat.deadlineMs must be larger'],
   ['a grace that is negative', { presenceGraceMs: -1 }, 'presenceGraceMs must be'],
   ['a grace that is a string', { presenceGraceMs: '5' }, 'presenceGraceMs must be'],

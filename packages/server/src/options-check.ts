@@ -1,4 +1,5 @@
 import type { Contract } from '@tidings/contract'
+import { DEFAULT_DEDUPE_WINDOW_MS } from './channels.js'
 import { DEFAULT_HEARTBEAT, DEFAULT_LIMITS, type Heartbeat, type Limits, type TidingsOptions } from './options.js'
 
 /** A wrong option of `createTidings`: one sentence with the path of the key. */
@@ -76,6 +77,20 @@ const checkAllow = (options: TidingsOptions): void => {
   }
 }
 
+/** Otherwise a frame held up on a dying connection could be stored a second time, its id forgotten. */
+const checkWindows = ({ contract }: TidingsOptions, { deadlineMs }: Heartbeat): void => {
+  for (const [pattern, { dedupeWindowMs }] of Object.entries(contract?.channels ?? {})) {
+    if (dedupeWindowMs !== undefined && dedupeWindowMs <= deadlineMs) {
+      throw new OptionsError(
+        `contract['${pattern}'].dedupeWindowMs must be larger than heartbeat.deadlineMs, which is ${deadlineMs}`,
+      )
+    }
+  }
+  if (deadlineMs >= DEFAULT_DEDUPE_WINDOW_MS) {
+    throw new OptionsError(`heartbeat.deadlineMs must be less than ${DEFAULT_DEDUPE_WINDOW_MS}`)
+  }
+}
+
 const checkDurabilities = ({ contract, backend }: TidingsOptions): void => {
   for (const [pattern, { durability }] of Object.entries(contract?.channels ?? {})) {
     if (durability !== undefined && !backend.durabilities.includes(durability)) {
@@ -132,6 +147,7 @@ export const checkOptions = <App extends Contract>(options: TidingsOptions<App>)
   if (heartbeat.deadlineMs <= heartbeat.intervalMs) {
     throw new OptionsError('heartbeat.deadlineMs must be larger than heartbeat.intervalMs')
   }
+  checkWindows(options, heartbeat)
   const limits = numbers('limits', options.limits, DEFAULT_LIMITS)
   const { presenceGraceMs } = numbers('', { presenceGraceMs: options.presenceGraceMs }, { presenceGraceMs: 5000 })
   return {

@@ -19,8 +19,13 @@ export interface AuthenticateRequest {
   readonly token: string | undefined
 }
 
-/** Gives the user, or null for an anonymous one. Throwing refuses the connection as `unauthorized`. */
-export type Authenticate = (request: AuthenticateRequest) => User | null | Promise<User | null>
+/**
+ * Gives the user, null for an anonymous one, or false to refuse: the client is told `unauthorized` and stays away. What
+ * it throws is logged, and the client tries again later: a database that is away refuses nobody for good.
+ */
+export type Authenticate = (request: AuthenticateRequest) => Identified | Promise<Identified>
+
+export type Identified = User | null | false
 
 export type Action = 'subscribe' | 'publish' | 'history' | 'presence'
 

@@ -77,9 +77,8 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
     monotonic,
     ended: (session, clean) => entries.sessionEnded(session, clean),
   })
-  const dedupeWindowMs = channels.shortestDedupeWindowMs()
   // A frame that a dying connection still holds can arrive until its deadline; by then its id must be remembered.
-  const retryWindowMs = Math.max(dedupeWindowMs - heartbeat.deadlineMs, dedupeWindowMs / 2)
+  const retryWindowMs = channels.shortestDedupeWindowMs() - heartbeat.deadlineMs
   const { maxPayloadBytes, maxHistoryPage, maxSubscriptions, maxPresenceBytes } = limits
   const dispatch: Dispatch = createDispatch(
     {
@@ -90,11 +89,8 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
         now,
         retryWindowMs,
         pingIntervalMs: heartbeat.intervalMs,
-        refused: (session, error) =>
-          logger.info('a connection was refused', {
-            address: session.connection.handshake.remoteAddress,
-            ...describeError(error),
-          }),
+        failed: (error) =>
+          logger.error('authenticate failed; return false to refuse somebody for good', describeError(error)),
       }),
       subscribe: subscribeCommand({ gate, log, hub, presence, maxSubscriptions }),
       unsubscribe,

@@ -5,15 +5,15 @@ const MAX_NAME_LENGTH = 64
 
 /**
  * The dev profile's users: the token is the name as it is. Without one a guest, the same for the same client, so that a
- * reconnect is not somebody else. Throws a sentence for a name that is not usable.
+ * reconnect is not somebody else. false: the name is not usable.
  */
-export const devUser = (token: string | undefined, client: string | undefined): User => {
+export const devUser = (token: string | undefined, client: string | undefined): User | false => {
   if (token === undefined) {
     const seed = client ?? randomBytes(16).toString('hex')
     return { id: `guest-${createHash('sha256').update(seed).digest('hex').slice(0, 6)}` }
   }
   if (token.length > MAX_NAME_LENGTH || token.trim() !== token || /\p{C}/u.test(token)) {
-    throw new Error(`under --dev the token is a user name of at most ${MAX_NAME_LENGTH} printable characters`)
+    return false
   }
   return { id: token }
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { ConnectCommand, ConnectedReply } from '@tidings/protocol'
 import { devUser } from '../access/dev-identity.js'
-import type { Authenticate, Limits, User } from '../options.js'
+import type { Authenticate, Identified, Limits, User } from '../options.js'
 import { Admission, type Outcome, ReplyThen } from '../session/command-queue.js'
 import { errorReply } from '../session/errors.js'
 import type { Identity, Session } from '../session/session.js'
@@ -16,8 +16,8 @@ export interface ConnectParts {
   readonly pingIntervalMs: number
   readonly retryWindowMs: number
   readonly now: () => number
-  /** Tells the operator why a connection was refused. */
-  readonly refused: (session: Session, error: unknown) => void
+  /** Tells the operator what `authenticate` threw. */
+  readonly failed: (error: unknown) => void
 }
 
 /** The first command of a session: turns what the client brought into a user. */
@@ -28,13 +28,21 @@ export const connectCommand =
     return new Admission(
       authenticate(parts, session, command).then(
         (user) => () => {
+          if (user === false) {
+            const refusal = errorReply(command.id, 'unauthorized', 'the connection was refused')
+            return new ReplyThen(refusal, () => session.disconnect(4501))
+          }
           session.identify(identify(session, user, command.client))
           return connectedReply(parts, session, command.id)
         },
         (error: unknown) => () => {
-          parts.refused(session, error)
-          const reply = errorReply(command.id, 'unauthorized', 'the connection was refused')
-          return new ReplyThen(reply, () => session.disconnect(4501))
+          parts.failed(error)
+          const reply = errorReply(
+            command.id,
+            'internal',
+            'the server failed to find out who this is; its log says why',
+          )
+          return new ReplyThen(reply, () => session.disconnect(4004))
         },
       ),
     )
@@ -44,12 +52,13 @@ const authenticate = async (
   { authenticate: decide, dev }: ConnectParts,
   session: Session,
   { token, client }: ConnectCommand,
-): Promise<User | null> => {
+): Promise<Identified> => {
   if (decide === undefined) return dev ? devUser(token, client) : null
   const user = await decide({ ...session.connection.handshake, token })
-  if (user !== null && (typeof user.id !== 'string' || user.id.length === 0 || user.id.length > MAX_USER_ID_LENGTH)) {
+  if (user === null || user === false) return user
+  if (typeof user.id !== 'string' || user.id.length === 0 || user.id.length > MAX_USER_ID_LENGTH) {
     throw new Error(
-      `authenticate must give null or a user whose id is a string of 1 to ${MAX_USER_ID_LENGTH} characters`,
+      `authenticate must give null, false or a user whose id is a string of 1 to ${MAX_USER_ID_LENGTH} characters`,
     )
   }
   return user

@@ -93,6 +93,18 @@ test('leaves once the grace is over', async () => {
   expect(await members(watcher)).toEqual([])
 })
 
+test('keeps the place of a client that gave up its connection with 3000, as browsers must', async () => {
+  const node = await start({ presenceGraceMs: 60_000 })
+  const watcher = await connect(node)
+  await watcher.request({ type: 'subscribe', channel, presence: true })
+  const client = await connect(node, { client: 'secret' })
+  await enter(client, 'here')
+  client.socket.close(3000)
+  await client.closed
+  await until(() => node.tidings.health().sessions === 1)
+  expect(await members(watcher)).toHaveLength(1)
+})
+
 test('leaves at once with a goodbye', async () => {
   const node = await start({ presenceGraceMs: 60_000 })
   const watcher = await connect(node)

@@ -53,16 +53,25 @@ test('refuses whom authenticate refuses with a reply, then closes with 4501', as
   ])
   expect(await client.closed).toEqual({ code: 4501, reason: 'unauthorized' })
   expect(client.received).toMatchObject([{ type: 'error', id: 1, code: 'unauthorized', retryable: false }])
-  expect(JSON.stringify(client.received)).not.toContain('no such user')
-  expect(logger.lines).toMatchObject([{ level: 'info', fields: { error: 'no such user' } }])
+  expect(logger.lines).toEqual([])
   expect((await node.tidings.channel('any:{name}', { name: 'a' }).history()).publications).toEqual([])
 })
 
-test('refuses a user without a usable id', async () => {
+test('lets a client try again later when authenticate fails, and logs why', async () => {
+  const logger = new LoggedLines()
+  const client = await connect(await start({ logger }), { token: false })
+  client.send({ type: 'connect', id: 1, token: 'broken' })
+  expect(await client.closed).toEqual({ code: 4004, reason: 'internal' })
+  expect(client.received).toMatchObject([{ type: 'error', id: 1, code: 'internal', retryable: true }])
+  expect(JSON.stringify(client.received)).not.toContain('database')
+  expect(logger.lines).toMatchObject([{ level: 'error', fields: { error: 'the users’ database is away' } }])
+})
+
+test('takes a user without a usable id for a failure of authenticate', async () => {
   const node = await start({ authenticate: () => ({ id: '' }), logger: new LoggedLines() })
   const client = await connect(node, { token: false })
   client.send({ type: 'connect', id: 1 })
-  expect(await client.closed).toMatchObject({ code: 4501 })
+  expect(await client.closed).toMatchObject({ code: 4004 })
 })
 
 test('hands authenticate the handshake and the token', async () => {

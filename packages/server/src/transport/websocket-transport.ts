@@ -34,6 +34,9 @@ export interface WebSocketEndpoint {
 
 export const CODECS: readonly Codec[] = [jsonCodec, msgpackCodec]
 
+/** Closes by which a peer says that it will not come back: normal, going away, and one without a code. */
+const GOODBYES: readonly number[] = [1000, 1001, 1005]
+
 const STATUS_TEXT: Readonly<Record<number, string>> = {
   400: 'Bad Request',
   403: 'Forbidden',
@@ -103,10 +106,9 @@ const connect = (webSocket: WebSocket, request: IncomingMessage, codec: Codec, e
     // Pings of a peer that does not read are not answered: pongs must not pile up.
     if (!connection.outbound.isFull) connection.outbound.pong(payload)
   })
-  // 1006 is what ws reports when no close frame came, 1005 when it came without a code.
   webSocket.on('close', (code) => {
     connection.outbound.end()
-    handler.closed(code !== 1006)
+    handler.closed(GOODBYES.includes(code))
   })
   // ws closes the connection with the right code itself; without a listener the error would be thrown.
   webSocket.on('error', () => undefined)

@@ -173,6 +173,15 @@ export class DiskLog implements Log {
     }
   }
 
+  /** Runs what nobody waits for; what it throws fences the store. */
+  guard(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.#unreadable(error)
+    }
+  }
+
   /** What is on the disk cannot be understood: better no node than one that says there is nothing. */
   #unreadable(error: unknown): BackendError {
     const reason = error instanceof Error ? error.message : String(error)

@@ -225,4 +225,52 @@ describe('disk backend on a faulty disk', () => {
     await settle()
     expect(await log.tails([channel])).toMatchObject([{ offset: 0 }])
   })
+
+  it('refuses what would wait for a disk that takes long beyond a bound, and goes on afterwards', async () => {
+    const disk = new FaultyDisk()
+    const [{ log }] = await start(disk, true)
+    disk.holdsFlushes = true
+    const big = 'x'.repeat(4_000_000)
+    const answers = await Promise.all([
+      ...Array.from({ length: 30 }, (_, index) =>
+        log.publish(channel, publication(big, `big-${index}`)).then(
+          () => 'kept',
+          (error: unknown) => (error as BackendError).code,
+        ),
+      ),
+      settle().then(() => disk.letFlush()),
+    ])
+    expect(answers.filter((answer) => answer === 'overloaded').length).toBeGreaterThan(10)
+    expect(answers.filter((answer) => answer === 'kept').length).toBeGreaterThan(10)
+    expect(await log.publish(channel, publication('after'))).toMatchObject({ duplicate: false })
+  })
+
+  it('closes while somebody goes on publishing: what was queued is kept, the rest refused', async () => {
+    const disk = new FaultyDisk()
+    const [backend] = await start(disk, true)
+    const queued = backend.log.publish(channel, publication('queued'))
+    const closing = { isDone: false }
+    const closed = backend.close().then(() => {
+      closing.isDone = true
+    })
+    const late: Promise<unknown>[] = []
+    while (!closing.isDone) {
+      late.push(backend.log.publish(channel, publication(`late-${late.length}`)).catch((error: unknown) => error))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await closed
+    expect(await queued).toMatchObject({ offset: 1 })
+    expect((await Promise.all(late)).every((answer) => (answer as BackendError).code === 'unavailable')).toBe(true)
+  })
+
+  it('settles every publish of a batch that something unforeseen ends', async () => {
+    const disk = new FaultyDisk()
+    const [{ log }, failures] = await start(disk, true)
+    disk.failNextCommit = new StoreError('failed', 'out of order')
+    const answers = await Promise.all(
+      ['1', '2', '3'].map((payload) => log.publish(channel, publication(payload)).catch((error: unknown) => error)),
+    )
+    expect(answers.map((answer) => (answer as BackendError).code)).toEqual(['fenced', 'fenced', 'fenced'])
+    expect(failures).toHaveLength(1)
+  })
 })

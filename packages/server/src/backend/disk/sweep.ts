@@ -17,7 +17,7 @@ export class Sweep {
   constructor(store: Store, disk: DiskLog) {
     this.#store = store
     this.#disk = disk
-    this.#timer = setInterval(() => this.step(), INTERVAL_MS).unref()
+    this.#timer = setInterval(() => disk.guard(() => this.step()), INTERVAL_MS).unref()
   }
 
   /** Looks at some more channels. */

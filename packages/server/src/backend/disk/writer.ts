@@ -26,6 +26,9 @@ export interface BatchSteps {
 
 const MAX_JOBS = 1024
 const MAX_BYTES = 8 * 1024 * 1024
+/** What may wait while a flush takes long; beyond it nothing is stored and the publisher tries again. */
+const MAX_QUEUED_BYTES = 64 * 1024 * 1024
+const OVERLOADED = new BackendError('overloaded', 'Too much waits for the disk; publish again later.')
 
 /**
  * Group commit: takes all that is queued, writes it as one transaction, waits until that is on the disk, and only then
@@ -37,9 +40,12 @@ export class Writer {
   readonly #flushDeadlineMs: number
   readonly #fail: (error: BackendError) => void
   #queue: Job[] = []
+  #queuedBytes = 0
   #running: Promise<void> | null = null
   /** Why nothing is accepted any more. */
   #closed: BackendError | null = null
+  /** The same, while what is queued is still written. */
+  #closing: BackendError | null = null
 
   constructor(store: Store, steps: BatchSteps, flushDeadlineMs: number, fail: (error: BackendError) => void) {
     this.#store = store
@@ -53,18 +59,21 @@ export class Writer {
   }
 
   push(job: Job): void {
-    if (this.#closed !== null) {
-      job.reject(this.#closed)
+    const refusal = this.#closed ?? this.#closing ?? (this.#queuedBytes > MAX_QUEUED_BYTES ? OVERLOADED : null)
+    if (refusal !== null) {
+      job.reject(refusal)
       return
     }
     this.#queue.push(job)
+    this.#queuedBytes += job.bytes
     this.#running ??= this.#run()
   }
 
-  /** Waits for what is queued, then refuses everything. */
+  /** Refuses everything from now on, and waits for what is queued. */
   async close(): Promise<void> {
+    this.#closing = new BackendError('unavailable', 'The backend is closed.')
     await this.#running
-    this.#closed ??= new BackendError('unavailable', 'The backend is closed.')
+    this.#closed ??= this.#closing
   }
 
   /** The store can no longer be trusted: nothing is accepted from now on, and the node is told to stop. */
@@ -73,6 +82,7 @@ export class Writer {
     this.#closed = error
     const queue = this.#queue
     this.#queue = []
+    this.#queuedBytes = 0
     for (const job of queue) job.reject(error)
     this.#fail(error)
   }
@@ -91,6 +101,7 @@ export class Writer {
       bytes += this.#queue[count]?.bytes ?? 0
       count += 1
     }
+    this.#queuedBytes -= bytes
     if (count === this.#queue.length) {
       const jobs = this.#queue
       this.#queue = []
@@ -104,7 +115,7 @@ export class Writer {
     try {
       await this.#inTime(this.#commit(jobs, accepted))
     } catch (error) {
-      this.#refuse(accepted, error)
+      this.#refuse(jobs, error)
       return
     }
     this.#steps.flushed()
@@ -123,11 +134,12 @@ export class Writer {
     if (noting.wrote) await this.#store.flushed()
   }
 
-  #refuse(accepted: readonly Job[], error: unknown): void {
+  /** Of the whole batch: those that were refused alone are settled, and a second word does nothing. */
+  #refuse(jobs: readonly Job[], error: unknown): void {
     if (error instanceof StoreError && error.kind === 'full') {
       this.#steps.failed()
       const full = new BackendError('storage-full', 'The disk is full: make room, and publish again.', { cause: error })
-      for (const job of accepted) job.reject(full)
+      for (const job of jobs) job.reject(full)
       return
     }
     const reason = error instanceof Error ? error.message : String(error)
@@ -135,7 +147,7 @@ export class Writer {
       error instanceof BackendError
         ? error
         : new BackendError('fenced', `The data could not be written to the disk safely: ${reason}.`, { cause: error })
-    for (const job of accepted) job.reject(fenced)
+    for (const job of jobs) job.reject(fenced)
     this.fence(fenced)
   }
 

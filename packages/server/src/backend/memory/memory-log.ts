@@ -28,7 +28,9 @@ export interface MemoryLogOptions {
 
 const SWEEP_INTERVAL_MS = 1000
 /** Logs looked at in one sweep, so that it never holds up the event loop. */
-const SWEEP_LOGS = 5000
+const SWEEP_LOGS = 25_000
+/** Channels known at once, with something in them or not; more are refused. */
+const MAX_LOGS = 500_000
 /** How long a log with nothing in it is remembered. */
 const IDLE_MS = 60_000
 
@@ -79,6 +81,7 @@ export class MemoryLog implements Log {
     const monotonic = this.#options.clock.monotonic()
     this.#dedupe.expire(monotonic)
     const log = this.#logOf(channel, monotonic)
+    if (log === undefined) return Promise.reject(tooManyLogs())
     if (publication.isUnrepeatable === true) return this.#store(channel, log, publication)
     const key = idKey(publication)
     const fingerprint = fingerprintOf(publication)
@@ -111,16 +114,18 @@ export class MemoryLog implements Log {
   }
 
   read(channel: LogChannel, request: ReadRequest): Promise<Page> {
-    return Promise.resolve(readPage(this.#current(channel), request))
+    return answer(() => readPage(this.#current(channel), request))
   }
 
   rewind(channel: LogChannel, rewind: Rewind): Promise<Cursor> {
-    const log = this.#current(channel)
-    return Promise.resolve(log.cursorAt(log.rewindTo(rewind, this.#options.clock.now())))
+    return answer(() => {
+      const log = this.#current(channel)
+      return log.cursorAt(log.rewindTo(rewind, this.#options.clock.now()))
+    })
   }
 
   tails(channels: readonly LogChannel[]): Promise<readonly Cursor[]> {
-    return Promise.resolve(
+    return answer(() =>
       channels.map((channel) => {
         const log = this.#current(channel)
         return log.cursorAt(log.tail)
@@ -129,20 +134,23 @@ export class MemoryLog implements Log {
   }
 
   watch(channel: LogChannel, listener: LogListener): Promise<Watch> {
-    const log = this.#current(channel)
-    const watch = log.listeners.add((stored) => listener.publication(stored, stored.offset - 1))
-    const stop = (): void => {
-      watch.stop()
-      log.usedAt = this.#options.clock.monotonic()
-    }
-    return Promise.resolve({ stop })
+    return answer(() => {
+      const log = this.#current(channel)
+      const watch = log.listeners.add((stored) => listener.publication(stored, stored.offset - 1))
+      const stop = (): void => {
+        watch.stop()
+        log.usedAt = this.#options.clock.monotonic()
+      }
+      return { stop }
+    })
   }
 
   purge(channel: LogChannel): Promise<void> {
-    const log = this.#current(channel)
-    log.drop('purged', log.keptCount)
-    this.#keeping.settle(log)
-    return Promise.resolve()
+    return answer(() => {
+      const log = this.#current(channel)
+      log.drop('purged', log.keptCount)
+      this.#keeping.settle(log)
+    })
   }
 
   /** Forgets a channel at once, with its ids: nothing that was published is known any more. */
@@ -187,9 +195,11 @@ export class MemoryLog implements Log {
     return stored
   }
 
-  #logOf(channel: LogChannel, monotonic: number): ChannelLog {
+  /** undefined: it would be one too many. */
+  #logOf(channel: LogChannel, monotonic: number): ChannelLog | undefined {
     let log = this.#logs.get(channel.name)
     if (log === undefined) {
+      if (this.#logs.size >= MAX_LOGS) return undefined
       log = new ChannelLog(channel.name)
       this.#logs.set(channel.name, log)
     }
@@ -201,8 +211,20 @@ export class MemoryLog implements Log {
   /** The channel's log with today's rules applied. */
   #current(channel: LogChannel): ChannelLog {
     const log = this.#logOf(channel, this.#options.clock.monotonic())
+    if (log === undefined) throw tooManyLogs()
     log.applyRules(this.#options.clock.now())
     this.#keeping.settle(log)
     return log
+  }
+}
+
+const tooManyLogs = (): BackendError => new BackendError('overloaded', `More than ${MAX_LOGS} channels are in use.`)
+
+/** Done at once, answered as a remote log would. */
+const answer = <Result>(work: () => Result): Promise<Result> => {
+  try {
+    return Promise.resolve(work())
+  } catch (error) {
+    return Promise.reject(error instanceof Error ? error : new Error(String(error)))
   }
 }
