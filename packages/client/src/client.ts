@@ -159,8 +159,7 @@ class TidingsClient implements ChannelLink, SubscriptionLink {
 
 /**
  * A client of the nodes at `url`. Give the contract's type to get its channels and payloads checked by the compiler:
- * `createClient<typeof app>({ url })`. Connects at the first use. Throws TidingsError `bad-option`, or TypeError for a
- * url that is none.
+ * `createClient<typeof app>({ url })`. Connects at the first use. Throws TidingsError `bad-option`.
  */
 export const createClient = <App extends Contract = Contract>(options: ClientOptions<App>): Client<App> =>
   new TidingsClient(options) as Client<App>

@@ -332,7 +332,9 @@ test('says what is wrong with its options', () => {
   const client = createClient({ url: 'ws://127.0.0.1:1' })
   expect(() => client.connect()).toThrow(expect.objectContaining({ code: 'no-websocket' }) as Error)
   expect(() => client.channel('a').subscribe()).toThrow(/WebSocket/)
-  expect(() => createClient({ url: 'nowhere' })).toThrow(TypeError)
+  for (const url of ['nowhere', '/ws', '127.0.0.1:8080/ws', 'localhost:8080/ws', 'file:///ws']) {
+    expect(() => createClient({ url })).toThrow(`url '${url}' is not one like wss://host/ws`)
+  }
   expect(() => createClient({ url: [] })).toThrow(expect.objectContaining({ code: 'bad-option' }) as Error)
   expect(() => client.channel('chat lobby')).toThrow(expect.objectContaining({ code: 'bad-params' }) as Error)
   expect(() => client.channel('chat:{room}', { room: 'a:b' })).toThrow(/room/)

@@ -57,7 +57,7 @@ export class PublishQueue {
     isUnheard: boolean,
   ): Promise<PublishResult> {
     if (this.#entries.size >= this.#settings.maxQueuedPublishes) {
-      return failed('queue-full', 'too many publishes wait for an acknowledgement', true)
+      return failed('queue-full', 'too many publishes wait', true)
     }
     return new Promise((resolve) => {
       const settle = (result: PublishResult): void => {

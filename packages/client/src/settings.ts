@@ -19,8 +19,12 @@ export interface Settings {
 const systemClock: ClientClock = { monotonicMs: () => performance.now(), wallMs: Date.now }
 
 /** A page's own location completes a relative address. */
-const socketAddress = (url: string): string =>
-  new URL(url, (globalThis as { location?: Location }).location?.href).href.replace(/^http/, 'ws')
+const socketAddress = (url: string): string => {
+  const base = (globalThis as { location?: Location }).location?.href
+  const address = URL.canParse(url, base) ? new URL(url, base).href.replace(/^http/, 'ws') : url
+  if (!address.startsWith('ws')) throw new TidingsError('bad-option', `url '${url}' is not one like wss://host/ws`)
+  return address
+}
 
 export const settingsOf = ({
   url,
@@ -34,7 +38,7 @@ export const settingsOf = ({
 }: ClientOptions): Settings => {
   const addresses = [url].flat().map(socketAddress)
   if (!(addresses.length > 0 && maxQueuedPublishes > 0 && maxBufferedItems > 0)) {
-    throw new TidingsError('bad-option', 'url, maxQueuedPublishes or maxBufferedItems is empty')
+    throw new TidingsError('bad-option', 'url or a maximum is empty')
   }
   return { addresses, token, codec, clientId, backoff, clock, maxQueuedPublishes, maxBufferedItems }
 }
