@@ -1,11 +1,12 @@
 import { setImmediate as endOfTurn, setTimeout as sleep } from 'node:timers/promises'
 import type { Cursor } from '../backend/backend.js'
 import type { Outbound } from '../transport/outbound.js'
+import { RetryDelay } from './retry-delay.js'
 import type { SharedPage } from './shared-pages.js'
 import type { Subscription } from './subscription.js'
 
-const RETRY_MIN_MS = 100
-const RETRY_MAX_MS = 5000
+/** How often a feed whose notices are hints is looked at again. */
+const LOOK_AGAIN_MS = 10
 
 /** What one step came to: how the next one goes on. */
 type Step = 'done' | 'more' | 'at-the-end' | 'failed'
@@ -16,17 +17,16 @@ type Step = 'done' | 'more' | 'at-the-end' | 'failed'
  * and what the feed has not told yet is left to it.
  */
 export const catchUp = async (subscription: Subscription): Promise<void> => {
-  let retryMs = RETRY_MIN_MS
+  const delay = new RetryDelay()
   for (;;) {
     // One at a time: what waits for a slow peer is one page, and not one for each of its subscriptions.
     const step = await subscription.outbound.inTurn(() => takeStep(subscription))
     if (step === 'done') return
     if (step === 'failed') {
-      await sleep(retryMs, undefined, { ref: false })
-      retryMs = Math.min(retryMs * 2, RETRY_MAX_MS)
+      await delay.wait()
       continue
     }
-    retryMs = RETRY_MIN_MS
+    delay.answered()
     if (step === 'at-the-end') await letFeedMove(subscription)
   }
 }
@@ -59,7 +59,7 @@ const letFeedMove = async ({ feed, log }: Subscription): Promise<void> => {
     await endOfTurn()
   } else {
     await feed.repair()
-    await sleep(RETRY_MIN_MS / 10, undefined, { ref: false })
+    await sleep(LOOK_AGAIN_MS, undefined, { ref: false })
   }
 }
 

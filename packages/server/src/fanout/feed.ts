@@ -1,8 +1,9 @@
-import { setImmediate as endOfTurn, setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as endOfTurn } from 'node:timers/promises'
 import type { Gap } from '@tidings/protocol'
 import type { Cursor, Log, LogChannel, LogListener, Page, StoredPublication, Watch } from '../backend/backend.js'
 import type { Deferred, Turn } from '../transport/turn.js'
 import { type BatchFrame, gapFrame, publicationFrames, type Variant, variantKey } from './encode.js'
+import { RetryDelay } from './retry-delay.js'
 import { SharedPages } from './shared-pages.js'
 
 /** One session's interest in the feed's channel, while it is live. */
@@ -19,8 +20,6 @@ type Item = { readonly publication: StoredPublication } | { readonly gap: Gap; r
 
 const READ_LIMIT = 500
 const READ_BYTES = 262_144
-const RETRY_MIN_MS = 100
-const RETRY_MAX_MS = 5000
 
 /**
  * One channel's live order on this node. The backend's notices are hints: the feed moves on only along an unbroken order,
@@ -141,16 +140,15 @@ export class Feed implements LogListener, Deferred {
   }
 
   async #readToTail(): Promise<void> {
-    let retryMs = RETRY_MIN_MS
+    const delay = new RetryDelay()
     while (!this.#stopped) {
       this.#repairAgain = false
       const page = await this.#readPage()
       if (page === undefined) {
-        await sleep(retryMs, undefined, { ref: false })
-        retryMs = Math.min(retryMs * 2, RETRY_MAX_MS)
+        await delay.wait()
         continue
       }
-      retryMs = RETRY_MIN_MS
+      delay.answered()
       this.#appendPage(page)
       if (!page.more && !this.#wantsRepairAgain()) return
       await endOfTurn() // A page is told before the next one is read: the queue stays bounded.
