@@ -54,7 +54,10 @@ const maskedFrame = (text) => {
   return Buffer.concat([header, Buffer.alloc(4), payload])
 }
 
-/** A WebSocket that counts the times a marker arrives, and can stop reading at the level of TCP. */
+const PING = Buffer.concat([Buffer.from([0x89, 4]), Buffer.from('read')])
+const PONG = Buffer.concat([Buffer.from([0x8a, 0x84, 0, 0, 0, 0]), Buffer.from('read')])
+
+/** A WebSocket that answers pings, counts the times a marker arrives, and can stop reading at the level of TCP. */
 export class CountingSocket {
   /** @type {import('node:net').Socket} */
   socket
@@ -115,6 +118,7 @@ export class CountingSocket {
       this.count += 1
       end = at + this.#marker.length
     }
+    if (chunk.includes(PING)) this.socket.write(PONG)
     this.#tail = data.subarray(Math.max(end, data.length - this.#marker.length + 1))
     this.#onCount?.()
   }

@@ -7,6 +7,7 @@ const READERS = Number(process.env.READERS ?? 200)
 const PUBLICATIONS = Number(process.env.PUBS ?? 10_000)
 const PAYLOAD_BYTES = 20_000
 const IN_FLIGHT = 8
+const READ_AT_FIRST = 10
 const MARKER = '"offset":'
 
 const subscribeFrame = JSON.stringify([
@@ -26,9 +27,15 @@ const run = async (withReaders) => {
   await Promise.all(readers.map((reader) => new Promise((resolve) => reader.socket.once('data', resolve))))
   while (!(await isServed(port, readers.length + IN_FLIGHT + 1)))
     await new Promise((resolve) => setTimeout(resolve, 50))
+  const data = 'x'.repeat(PAYLOAD_BYTES)
+  // They read like everybody at first, and then stop.
+  for (let index = 0; index < READ_AT_FIRST; index++) {
+    await publishers[0]?.request({ type: 'publish', channel: 'big:a', data })
+  }
+  await Promise.all(readers.map((reader) => reader.reaches(READ_AT_FIRST)))
+  await new Promise((resolve) => setTimeout(resolve, 500))
   for (const { socket } of readers) socket.pause()
 
-  const data = 'x'.repeat(PAYLOAD_BYTES)
   /** @type {Map<number, number>} */
   const sentAt = new Map()
   /** @type {number[]} */
@@ -65,9 +72,9 @@ const run = async (withReaders) => {
   if (withReaders) {
     const resumed = performance.now()
     for (const { socket } of readers) socket.resume()
-    await Promise.all(readers.map((reader) => Promise.race([reader.reaches(PUBLICATIONS), closed(reader)])))
+    await Promise.all(readers.map((reader) => Promise.race([reader.reaches(READ_AT_FIRST + PUBLICATIONS), closed(reader)])))
     catchUpSeconds = (performance.now() - resumed) / 1000
-    complete = readers.filter(({ count }) => count === PUBLICATIONS).length
+    complete = readers.filter(({ count }) => count === READ_AT_FIRST + PUBLICATIONS).length
     for (const { socket } of readers) socket.destroy()
   }
   await Promise.all([healthy, ...publishers].map((client) => client.close()))

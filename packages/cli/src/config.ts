@@ -42,6 +42,7 @@ export interface Config<App extends Contract = Contract> {
   readonly limits?: Partial<Limits>
   readonly heartbeat?: Partial<Heartbeat>
   /** How long a member stays present when its connection broke without a goodbye. Default 5000. */
+  readonly compression?: boolean
   readonly presenceGraceMs?: number
   readonly pages?: readonly PageConfig[]
 }

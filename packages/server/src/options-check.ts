@@ -15,6 +15,7 @@ const KEYS = [
   'allow',
   'dev',
   'origins',
+  'compression',
   'limits',
   'heartbeat',
   'presenceGraceMs',
@@ -118,6 +119,7 @@ export interface ResolvedOptions {
   readonly heartbeat: Heartbeat
   readonly presenceGraceMs: number
   readonly dev: boolean
+  readonly compression: boolean
   readonly origins: readonly string[]
 }
 
@@ -131,6 +133,8 @@ export const checkOptions = <App extends Contract>(options: TidingsOptions<App>)
   }
   const dev = options.dev ?? false
   if (typeof dev !== 'boolean') throw new OptionsError('dev must be true or false')
+  const compression = options.compression ?? false
+  if (typeof compression !== 'boolean') throw new OptionsError('compression must be true or false')
   if (options.contract === undefined && !dev)
     throw new OptionsError('contract is missing; only with dev may it be left out')
   checkCollaborators(options)
@@ -155,6 +159,7 @@ export const checkOptions = <App extends Contract>(options: TidingsOptions<App>)
     heartbeat,
     presenceGraceMs,
     dev,
+    compression,
     origins: (origins as string[]).map((origin) => new URL(origin).origin),
   }
 }

@@ -69,6 +69,11 @@ export interface Limits {
   readonly commandBurst: number
   /** Bytes that may wait for a slow connection before its subscriptions stop being queued for. Default 131072. */
   readonly maxBufferedBytes: number
+  /**
+   * Bytes that a connection's peer may not have read yet, in whatever buffer they are, before its subscriptions stop being
+   * queued for. Default 524288.
+   */
+  readonly maxUnreadBytes: number
   /** How long a connection may take until its connect command succeeded. Default 10000. */
   readonly connectDeadlineMs: number
 }
@@ -84,6 +89,7 @@ export const DEFAULT_LIMITS: Limits = {
   commandsPerSecond: 500,
   commandBurst: 2000,
   maxBufferedBytes: 131_072,
+  maxUnreadBytes: 524_288,
   connectDeadlineMs: 10_000,
 }
 
@@ -111,6 +117,11 @@ export interface TidingsOptions<App extends Contract = Contract> {
   readonly dev?: boolean
   /** Origins of pages that may connect besides pages of the server's own host, such as `https://app.example`. */
   readonly origins?: readonly string[]
+  /**
+   * Whether permessage-deflate is used with clients that offer it. Publications are compressed once for all of them; what
+   * they send must be inflated one by one. Default false.
+   */
+  readonly compression?: boolean
   readonly limits?: Partial<Limits>
   readonly heartbeat?: Partial<Heartbeat>
   /** How long a member stays present when its connection broke without a goodbye. Default 5000. */

@@ -56,7 +56,7 @@ export interface Tidings<App extends Contract = Contract> {
 
 /** Makes a node and opens its backend. Throws OptionsError for a wrong option. */
 export const createTidings = <const App extends Contract>(options: TidingsOptions<App>): Tidings<App> => {
-  const { limits, heartbeat, presenceGraceMs, dev, origins } = checkOptions(options)
+  const { limits, heartbeat, presenceGraceMs, dev, origins, compression } = checkOptions(options)
   const { backend, contract, authenticate, clock = systemClock, logger = jsonLogger } = options
   const { log, presence: store } = backend
   let status: HealthStatus = 'starting'
@@ -133,7 +133,7 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
     path: string,
     codecs: readonly Codec[],
     accept: (connection: Connection) => ConnectionHandler,
-  ): (() => void) => attachWebSockets(server, { path, codecs, limits, turn, admit, accept })
+  ): (() => void) => attachWebSockets(server, { path, codecs, limits, turn, compression, admit, accept })
 
   let closed: Promise<void> | undefined
   const close = async (drainMs: number): Promise<void> => {

@@ -21,6 +21,7 @@ export interface CheckedConfig {
   readonly origins?: readonly string[] | undefined
   readonly limits?: TidingsOptions['limits'] | undefined
   readonly heartbeat?: TidingsOptions['heartbeat'] | undefined
+  readonly compression?: boolean | undefined
   readonly presenceGraceMs?: number | undefined
   readonly pages?: readonly Page[] | undefined
 }
@@ -74,6 +75,7 @@ const CONFIG = objectOf({
   origins: z.array(text, 'must be a list of origins such as https://app.example').optional(),
   limits: numbersLike(DEFAULT_LIMITS).optional(),
   heartbeat: numbersLike(DEFAULT_HEARTBEAT).optional(),
+  compression: trueOrFalse.optional(),
   presenceGraceMs: positive.optional(),
   pages: z.array(objectOf({ title: text, path: pagePath, dir: text }), 'must be a list of pages').optional(),
 })

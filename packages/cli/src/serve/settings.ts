@@ -50,7 +50,7 @@ export const resolveSettings = (
   const host = first('host') ?? DEFAULT_HOST
   const dev = first('dev') ?? false
   const echo = first('echo')
-  const { contract, allow, authenticate, origins, heartbeat, presenceGraceMs } = config
+  const { contract, allow, authenticate, origins, compression, heartbeat, presenceGraceMs } = config
   const limits = {
     ...config.limits,
     ...definedLimits(environment),
@@ -70,6 +70,7 @@ export const resolveSettings = (
       ...(allow !== undefined && { allow }),
       ...(authenticate !== undefined && { authenticate }),
       ...(origins !== undefined && { origins }),
+      ...(compression !== undefined && { compression }),
       ...(heartbeat !== undefined && { heartbeat }),
       ...(presenceGraceMs !== undefined && { presenceGraceMs }),
     },

@@ -36,7 +36,7 @@ const members = async (store: PresenceStore, channel: Channel, id: number): Prom
 
 const leave = async ({ entries }: PresenceParts, session: Session, channel: Channel, id: number): Promise<Reply> => {
   if (!session.entered.has(channel.name)) return errorReply(id, 'not-present', 'this session did not enter the channel')
-  session.entered.delete(channel.name)
+  session.leave(channel.name)
   await entries.leave(session, channel.name)
   return { type: 'presence', id, channel: channel.name }
 }
@@ -58,7 +58,7 @@ const put = (
   if (!isEntered && session.entered.size >= parts.maxEntered) {
     return errorReply(id, 'too-many-subscriptions', `a session may enter ${parts.maxEntered} channels`)
   }
-  session.entered.add(channel.name)
+  session.enter(channel.name)
   return store(parts, session, identity, channel, id, data)
 }
 

@@ -94,9 +94,13 @@ const newId = (): Pick<NewPublication, 'id' | 'isUnrepeatable'> => ({
 
 /** Who subscribes and then publishes expects to see the publication: it waits until the subscription has its start. */
 const subscriptionsBeingSetUp = (session: Session, channel: string): Promise<unknown> | undefined => {
-  if (session.settingUp.size === 0) return undefined
-  const own = [...session.settingUp].flatMap((held) => (held.channel === channel && held.settled ? [held.settled] : []))
-  return own.length === 0 ? undefined : Promise.all(own)
+  if (session.settingUp === 0) return undefined
+  let settled: Promise<unknown> | undefined
+  for (const held of session.subscriptions.values()) {
+    if (held.settled === undefined || held.channel !== channel) continue
+    settled = settled === undefined ? held.settled : Promise.all([settled, held.settled])
+  }
+  return settled
 }
 
 const publish = async (

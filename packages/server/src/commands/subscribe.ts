@@ -1,7 +1,7 @@
 import type { Reply, SlowPolicy, SubscribeCommand, UnsubscribeCommand } from '@tidings/protocol'
 import type { Cursor, Log } from '../backend/backend.js'
 import type { Channel } from '../channels.js'
-import { address } from '../fanout/encode.js'
+import { address, variantOf } from '../fanout/encode.js'
 import type { Feed } from '../fanout/feed.js'
 import type { Hub } from '../fanout/hub.js'
 import type { PresenceFeeds } from '../fanout/presence-feed.js'
@@ -28,20 +28,15 @@ export const subscribeCommand = (parts: SubscribeParts): CommandHandler<Subscrib
       const key = subscriptionKey(channel.name, command.sub ?? 0)
       const refusal = refusalOf(parts, session, channel, command)
       if (refusal !== undefined) return refusal
-      // Held from now on, so that an unsubscribe that follows at once finds it.
-      const held = new HeldSubscription(channel.name)
-      held.onEnd(() => {
-        if (session.subscriptions.get(key) === held) session.subscriptions.delete(key)
-      })
-      session.subscriptions.set(key, held)
-      session.settingUp.add(held)
+      const held = new HeldSubscription(channel.name, key, session.subscriptions, parts)
       const answer = subscribe(parts, session, channel, command, held)
-        .catch((error: unknown) => {
-          held.end()
-          throw error
+      session.settingUp += 1
+      held.settled = answer
+        .catch(() => held.end())
+        .then(() => {
+          session.settingUp -= 1
+          held.settled = undefined
         })
-        .finally(() => session.settingUp.delete(held))
-      held.settled = answer.catch(() => undefined)
       return answer
     })
 }
@@ -75,40 +70,22 @@ const subscribe = async (
   held: HeldSubscription,
 ): Promise<Answer> => {
   const { id, sub = 0, policy = defaultPolicy(channel) } = command
-  const { outbound, codec } = session.connection
+  const { outbound, codec, isDeflated } = session.connection
   const feed = await hub.acquire(channel.log)
-  held.onEnd(() => hub.release(feed))
+  held.takeFeed(feed)
   const cursor = await startCursor(log, feed, channel, command)
-  const disconnectSlow = (): void => session.disconnect(4002)
-  const subscription = new Subscription({ feed, log, codec, outbound, sub, policy, disconnectSlow }, cursor)
-  held.onEnd(() => subscription.end())
+  const variant = variantOf(codec, sub, isDeflated)
+  const subscription = new Subscription({ feed, log, variant, outbound, policy, owner: session }, cursor)
   held.subscription = subscription
-  const startPresence =
-    command.presence === true ? await joinPresence(presence, session, channel, sub, held) : undefined
+  if (command.presence === true) {
+    held.takePresence(await presence.acquire(channel.name), { codec, outbound, sub })
+  }
   if (held.ended) return errorReply(id, 'not-subscribed', 'the subscription was ended before it began')
   const reply: Reply = { type: 'subscribed', id, ...address(channel.name, sub), position: cursor.position }
   return new ReplyThen(reply, () => {
-    startPresence?.()
+    held.startPresence()
     subscription.start()
   })
-}
-
-const joinPresence = async (
-  presence: PresenceFeeds,
-  { connection: { codec, outbound } }: Session,
-  channel: Channel,
-  sub: number,
-  held: HeldSubscription,
-): Promise<() => void> => {
-  const feed = await presence.acquire(channel.name)
-  const subscriber = { codec, outbound, sub }
-  held.onEnd(() => {
-    feed.remove(subscriber)
-    presence.release(feed)
-  })
-  return () => {
-    if (!held.ended) feed.add(subscriber)
-  }
 }
 
 const defaultPolicy = (channel: Channel): SlowPolicy => (channel.log.history === null ? 'skip' : 'catch-up')

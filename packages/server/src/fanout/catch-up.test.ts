@@ -4,8 +4,9 @@ import { memory } from '../backend/memory/index.js'
 import { Turn } from '../transport/turn.js'
 import { afterTest, latch, until } from '../node.fixture.js'
 import { Hub } from './hub.js'
-import { channel, offsets, ScriptedLog, subscribeTo } from './scripted-log.fixture.js'
+import { channel, nobody, offsets, ScriptedLog, subscribeTo } from './scripted-log.fixture.js'
 import { connectPeer, itemsOf, turns } from './subscriber.fixture.js'
+import { variantOf } from './encode.js'
 import { Subscription } from './subscription.js'
 
 describe('a subscription that catches up', () => {
@@ -65,8 +66,8 @@ describe('a subscription that catches up', () => {
     const { peer, outbound } = connectPeer(turn)
     const first = (await backend.log.read(short, { direction: 'forward', limit: 1, maxBytes: 1 })).end.position
     const start = { position: first.replace(/\d+$/, '1'), offset: -1 }
-    const parts = { feed, log: backend.log, codec: jsonCodec, outbound, sub: 0, policy: 'catch-up' } as const
-    const subscription = new Subscription({ ...parts, disconnectSlow: () => undefined }, start)
+    const parts = { feed, log: backend.log, variant: variantOf(jsonCodec, 0, false), outbound, policy: 'catch-up' } as const
+    const subscription = new Subscription({ ...parts, owner: nobody }, start)
     subscription.start()
     await until(() => peer.received.some(({ type }) => type === 'caught-up'))
     expect(peer.received).toMatchObject([
@@ -89,8 +90,8 @@ describe('a subscription that catches up', () => {
     peer.stopReading()
     const [oldest] = [await backend.log.rewind(channel, { count: 10 })]
     const subscriptions = Array.from({ length: 16 }, (_, sub) => {
-      const parts = { feed, log: backend.log, codec: jsonCodec, outbound, sub, policy: 'catch-up' } as const
-      return new Subscription({ ...parts, disconnectSlow: () => undefined }, oldest)
+      const parts = { feed, log: backend.log, variant: variantOf(jsonCodec, sub, false), outbound, policy: 'catch-up' } as const
+      return new Subscription({ ...parts, owner: nobody }, oldest)
     })
     for (const subscription of subscriptions) subscription.start()
     await turns(20)

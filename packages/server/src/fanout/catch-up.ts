@@ -33,7 +33,7 @@ export const catchUp = async (subscription: Subscription): Promise<void> => {
 
 const takeStep = async (subscription: Subscription): Promise<Step> => {
   const { feed, outbound } = subscription
-  while (outbound.isFull && !subscription.hasEnded()) await drained(outbound)
+  while (outbound.isBehind && !subscription.hasEnded()) await hasRead(outbound)
   if (subscription.hasEnded()) return 'done'
   const { epochChanges } = feed
   const page = await readPage(subscription)
@@ -63,7 +63,7 @@ const letFeedMove = async ({ feed, log }: Subscription): Promise<void> => {
   }
 }
 
-const drained = (outbound: Outbound): Promise<void> => new Promise((resolve) => outbound.whenDrained(resolve))
+const hasRead = (outbound: Outbound): Promise<void> => new Promise((resolve) => outbound.whenRead(resolve))
 
 /** false: the page goes beyond what the feed has told, and the rest was left to it. */
 const pushPage = (subscription: Subscription, shared: SharedPage): boolean => {

@@ -7,15 +7,23 @@ import {
   type PublicationData,
 } from '@tidings/protocol'
 import type { Cursor, Payload, StoredPublication } from '../backend/backend.js'
-import { buildDataFrame } from '../transport/frame.js'
+import { buildDataFrame, buildDeflatedFrame } from '../transport/frame.js'
 
-/** A form in which a channel's pushes are built once for every subscription that wants it so. */
+/** A form in which a channel's pushes are built once for every subscription that wants it so. One object a form. */
 export interface Variant {
   readonly codec: Codec
   readonly sub: number
+  readonly isDeflated: boolean
 }
 
-export const variantKey = ({ codec, sub }: Variant): string => `${codec.subprotocol} ${sub}`
+const variants = new Map<string, Variant>()
+
+export const variantOf = (codec: Codec, sub: number, isDeflated: boolean): Variant => {
+  const key = `${codec.subprotocol} ${sub} ${isDeflated}`
+  const known = variants.get(key) ?? { codec, sub, isDeflated }
+  variants.set(key, known)
+  return known
+}
 
 const MAX_FRAME_PAYLOAD = 65_536
 
@@ -103,7 +111,10 @@ export const publicationFrames = (
   muted?: ReadonlySet<number>,
 ): readonly BatchFrame[] =>
   splitRuns(publications).map((run) => ({
-    bytes: buildDataFrame(encodeRun(variant, channel, run, muted)),
+    // What one subscription alone gets is not worth the time that compressing it takes from all.
+    bytes: (variant.isDeflated && muted === undefined ? buildDeflatedFrame : buildDataFrame)(
+      encodeRun(variant, channel, run, muted),
+    ),
     end: endOf(run),
     count: run.length,
   }))

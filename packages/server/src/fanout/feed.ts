@@ -2,7 +2,7 @@ import { setImmediate as endOfTurn } from 'node:timers/promises'
 import type { Gap } from '@tidings/protocol'
 import type { Cursor, Log, LogChannel, LogListener, Page, StoredPublication, Watch } from '../backend/backend.js'
 import type { Deferred, Turn } from '../transport/turn.js'
-import { type BatchFrame, gapFrame, publicationFrames, type Variant, variantKey } from './encode.js'
+import { type BatchFrame, gapFrame, publicationFrames, type Variant } from './encode.js'
 import { RetryDelay } from './retry-delay.js'
 import { SharedPages } from './shared-pages.js'
 
@@ -33,7 +33,7 @@ export class Feed implements LogListener, Deferred {
   readonly pages: SharedPages
   readonly #log: Log
   readonly #turn: Turn
-  readonly #live = new Map<string, { readonly variant: Variant; readonly subscriptions: Set<LiveSubscription> }>()
+  readonly #live = new Map<Variant, Set<LiveSubscription>>()
   /** What every live subscription has been given. */
   #cursor: Cursor = { position: '', offset: 0 }
   /** The cursor once the queue is told. */
@@ -93,17 +93,15 @@ export class Feed implements LogListener, Deferred {
 
   /** From now on `subscription` is given everything after `cursor`. */
   join(subscription: LiveSubscription): void {
-    const key = variantKey(subscription.variant)
-    const group = this.#live.get(key)
-    if (group !== undefined) group.subscriptions.add(subscription)
-    else this.#live.set(key, { variant: subscription.variant, subscriptions: new Set([subscription]) })
+    const group = this.#live.get(subscription.variant)
+    if (group !== undefined) group.add(subscription)
+    else this.#live.set(subscription.variant, new Set([subscription]))
   }
 
   leave(subscription: LiveSubscription): void {
-    const key = variantKey(subscription.variant)
-    const group = this.#live.get(key)
-    group?.subscriptions.delete(subscription)
-    if (group?.subscriptions.size === 0) this.#live.delete(key)
+    const group = this.#live.get(subscription.variant)
+    group?.delete(subscription)
+    if (group?.size === 0) this.#live.delete(subscription.variant)
   }
 
   publication(publication: StoredPublication, previousOffset: number | null): void {
@@ -197,7 +195,7 @@ export class Feed implements LogListener, Deferred {
     this.#queue = []
     if (this.#stopped || this.#head === undefined) return
     this.pages.clear()
-    for (const { variant, subscriptions } of this.#live.values()) {
+    for (const [variant, subscriptions] of this.#live) {
       const frames = buildFrames(variant, this.channel.name, items)
       for (const subscription of subscriptions) {
         subscription.deliver(

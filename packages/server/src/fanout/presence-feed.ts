@@ -53,8 +53,8 @@ export class PresenceFeed implements Startable {
 
   #sendAll(subscriber: PresenceSubscriber): void {
     const { outbound, sub } = subscriber
-    this.#subscribers.set(subscriber, outbound.isFull)
-    if (outbound.isFull) return this.#sendAllLater(subscriber)
+    this.#subscribers.set(subscriber, outbound.isBehind)
+    if (outbound.isBehind) return this.#sendAllLater(subscriber)
     outbound.send({ type: 'members', ...address(this.channel, sub), members: [...this.#members.values()] })
   }
 
@@ -64,7 +64,7 @@ export class PresenceFeed implements Startable {
     const frames = new Map<string, Buffer>()
     for (const [subscriber, stale] of this.#subscribers) {
       if (stale) continue
-      if (subscriber.outbound.isFull) {
+      if (subscriber.outbound.isBehind) {
         this.#sendAll(subscriber)
         continue
       }
@@ -81,7 +81,7 @@ export class PresenceFeed implements Startable {
 
   /** Changes are not queued for a full connection: everyone present is sent once it drains. */
   #sendAllLater(subscriber: PresenceSubscriber): void {
-    subscriber.outbound.whenDrained(() => {
+    subscriber.outbound.whenRead(() => {
       if (!this.#stopped && this.#subscribers.has(subscriber)) this.#sendAll(subscriber)
     })
   }

@@ -2,6 +2,7 @@ import { jsonCodec } from '@tidings/protocol'
 import type { Cursor, Log, LogChannel, LogListener, Page, StoredPublication } from '../backend/backend.js'
 import { Turn } from '../transport/turn.js'
 import { afterTest } from '../node.fixture.js'
+import { variantOf } from './encode.js'
 import { Hub } from './hub.js'
 import { connectPeer, itemsOf } from './subscriber.fixture.js'
 import { Subscription } from './subscription.js'
@@ -97,6 +98,9 @@ export class ScriptedLog implements Log {
   }
 }
 
+/** Nothing happens to whoever falls behind. */
+export const nobody = { disconnectSlow: (): void => undefined }
+
 /** A subscription that has not started, on a connection of its own. Ends with the test. */
 export const subscribeTo = async (
   log: Log,
@@ -107,8 +111,7 @@ export const subscribeTo = async (
   const hub = new Hub(log, turn, auditIntervalMs)
   const feed = await hub.acquire(channel)
   const { peer, outbound } = connectPeer(turn, 16_384)
-  const disconnectSlow = (): void => undefined
-  const parts = { feed, log, codec: jsonCodec, outbound, sub: 0, policy, disconnectSlow } as const
+  const parts = { feed, log, variant: variantOf(jsonCodec, 0, false), outbound, policy, owner: nobody } as const
   const subscription = new Subscription(parts, from ?? feed.cursor)
   afterTest(() => {
     subscription.end()

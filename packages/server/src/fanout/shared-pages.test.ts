@@ -2,6 +2,7 @@ import { jsonCodec } from '@tidings/protocol'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Backend, LogChannel } from '../backend/backend.js'
 import { memory } from '../backend/memory/index.js'
+import { variantOf } from './encode.js'
 import { SharedPages } from './shared-pages.js'
 
 const channel: LogChannel = { name: 'a', durability: 'memory', history: { maxCount: 100 }, dedupeWindowMs: 60_000 }
@@ -32,9 +33,10 @@ describe('shared pages', () => {
     const [first, second] = await Promise.all([pages.read(start), pages.read(start)])
     expect(second).toBe(first)
     expect(await pages.read(start)).toBe(first)
-    const variant = { codec: jsonCodec, sub: 0 }
-    expect(first.frames({ ...variant })).toBe(first.frames(variant))
-    expect(first.frames({ ...variant, sub: 1 })).not.toBe(first.frames(variant))
+    const variant = variantOf(jsonCodec, 0, false)
+    expect(first.frames(variantOf(jsonCodec, 0, false))).toBe(first.frames(variant))
+    expect(first.frames(variantOf(jsonCodec, 1, false))).not.toBe(first.frames(variant))
+    expect(first.frames(variantOf(jsonCodec, 0, true))).not.toBe(first.frames(variant))
   })
 
   it('are read anew after the feed moved', async () => {

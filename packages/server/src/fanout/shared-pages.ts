@@ -1,6 +1,6 @@
 import type { Position } from '@tidings/protocol'
 import type { Log, LogChannel, Page } from '../backend/backend.js'
-import { type BatchFrame, publicationFrames, type Variant, variantKey } from './encode.js'
+import { type BatchFrame, publicationFrames, type Variant } from './encode.js'
 
 const PAGE_LIMIT = 500
 const PAGE_BYTES = 65_536
@@ -11,7 +11,7 @@ const KEPT_MS = 1000
 export class SharedPage {
   readonly page: Page
   readonly #channel: string
-  readonly #frames = new Map<string, readonly BatchFrame[]>()
+  readonly #frames = new Map<Variant, readonly BatchFrame[]>()
 
   constructor(page: Page, channel: string) {
     this.page = page
@@ -19,9 +19,8 @@ export class SharedPage {
   }
 
   frames(variant: Variant): readonly BatchFrame[] {
-    const key = variantKey(variant)
-    const built = this.#frames.get(key) ?? publicationFrames(variant, this.#channel, this.page.publications)
-    this.#frames.set(key, built)
+    const built = this.#frames.get(variant) ?? publicationFrames(variant, this.#channel, this.page.publications)
+    this.#frames.set(variant, built)
     return built
   }
 }

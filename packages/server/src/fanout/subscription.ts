@@ -1,4 +1,4 @@
-import type { Codec, Gap, SlowPolicy } from '@tidings/protocol'
+import type { Gap, SlowPolicy } from '@tidings/protocol'
 import type { Cursor, Log, StoredPublication } from '../backend/backend.js'
 import type { Outbound } from '../transport/outbound.js'
 import { catchUp } from './catch-up.js'
@@ -10,12 +10,16 @@ const MAX_MUTED = 4096
 export interface SubscriptionParts {
   readonly feed: Feed
   readonly log: Log
-  readonly codec: Codec
+  readonly variant: Variant
   readonly outbound: Outbound
-  readonly sub: number
   readonly policy: SlowPolicy
-  /** Ends the session as a slow consumer. */
-  readonly disconnectSlow: () => void
+  readonly owner: SubscriptionOwner
+}
+
+/** Whose subscription it is. */
+export interface SubscriptionOwner {
+  /** It fell behind with the policy `disconnect`. */
+  disconnectSlow(): void
 }
 
 /**
@@ -28,7 +32,7 @@ export class Subscription implements LiveSubscription {
   readonly log: Log
   readonly #outbound: Outbound
   readonly #policy: SlowPolicy
-  readonly #disconnectSlow: () => void
+  readonly #owner: SubscriptionOwner
   #muted: Set<number> | undefined
   #cursor: Cursor
   #ended = false
@@ -36,12 +40,12 @@ export class Subscription implements LiveSubscription {
 
   /** `cursor` is where it starts; nothing happens before `start`. */
   constructor(parts: SubscriptionParts, cursor: Cursor) {
-    this.variant = { codec: parts.codec, sub: parts.sub }
+    this.variant = parts.variant
     this.feed = parts.feed
     this.log = parts.log
     this.#outbound = parts.outbound
     this.#policy = parts.policy
-    this.#disconnectSlow = parts.disconnectSlow
+    this.#owner = parts.owner
     this.#cursor = cursor
   }
 
@@ -86,7 +90,7 @@ export class Subscription implements LiveSubscription {
     let end: Cursor = this.feed.cursor
     let told = this.feed.told
     for (const frame of frames) {
-      if (this.#outbound.isFull) {
+      if (this.#outbound.isBehind) {
         this.#fallBehind({ position: end.position, offset: end.offset }, told)
         return
       }
@@ -107,7 +111,7 @@ export class Subscription implements LiveSubscription {
   #fallBehind(cursor: Cursor, told: number): void {
     this.feed.leave(this)
     this.#cursor = cursor
-    if (this.#policy === 'disconnect') this.#disconnectSlow()
+    if (this.#policy === 'disconnect') this.#owner.disconnectSlow()
     else if (this.#policy === 'skip') this.#skip(told)
     else void catchUp(this)
   }
@@ -115,7 +119,7 @@ export class Subscription implements LiveSubscription {
   /** Nothing is queued until the connection drains; then one gap stands for all that went by. */
   #skip(toldBefore: number): void {
     const gapsBefore = this.feed.gapsTold
-    this.#outbound.whenDrained(() => {
+    this.#outbound.whenRead(() => {
       if (this.#ended) return
       const to = this.feed.cursor
       // A gap that went by stands for publications that nobody counted.

@@ -1,16 +1,11 @@
 import type { Heartbeat } from '../options.js'
 import type { Session } from './session.js'
 
-/** A connection's counters at one tick. */
-interface Reading {
-  readonly received: number
-  readonly taken: number
-  readonly buffered: number
-  readonly isPaused: boolean
-}
-
+/** A connection's counters at the latest tick. */
 interface Pulse {
-  reading: Reading
+  received: number
+  taken: number
+  buffered: number
   /** Monotonic time of the last sign of life. */
   at: number
   pinged: boolean
@@ -38,7 +33,7 @@ export class Heartbeats {
   }
 
   add(session: Session): void {
-    this.#pulses.set(session, { reading: read(session), at: this.#monotonic(), pinged: false })
+    this.#pulses.set(session, { received: 0, taken: 0, buffered: 0, at: this.#monotonic(), pinged: false })
   }
 
   remove(session: Session): void {
@@ -58,10 +53,7 @@ export class Heartbeats {
     const uncountedMs = sinceTickMs > 2 * this.#tickMs ? sinceTickMs : 0
     for (const [session, pulse] of this.#pulses) {
       pulse.at += uncountedMs
-      const reading = read(session)
-      const isAlive = showsLife(pulse.reading, reading)
-      pulse.reading = reading
-      if (isAlive) {
+      if (showsLife(pulse, session)) {
         pulse.at = now
         pulse.pinged = false
       } else if (now - pulse.at >= this.#rules.deadlineMs) {
@@ -76,18 +68,19 @@ export class Heartbeats {
   }
 }
 
-const read = ({ connection }: Session): Reading => ({
-  received: connection.bytesReceived,
-  taken: connection.bytesTaken,
-  buffered: connection.outbound.bufferedBytes,
-  isPaused: connection.isPaused,
-})
-
 /**
  * Bytes that our own system took say nothing of the peer, unless its buffer was full before: then the peer made room.
- * A peer that owes us nothing and that we do not listen to cannot show any life, and is not held to it.
+ * A peer that owes us nothing and that we do not listen to cannot show any life, and is not held to it. Updates the pulse.
  */
-const showsLife = (before: Reading, now: Reading): boolean =>
-  now.received !== before.received ||
-  (before.buffered > 0 && now.taken > before.taken) ||
-  (now.isPaused && now.buffered === 0)
+const showsLife = (pulse: Pulse, { connection }: Session): boolean => {
+  const { bytesReceived, bytesTaken, outbound, isPaused } = connection
+  const { bufferedBytes } = outbound
+  const isAlive =
+    bytesReceived !== pulse.received ||
+    (pulse.buffered > 0 && bytesTaken > pulse.taken) ||
+    (isPaused && bufferedBytes === 0)
+  pulse.received = bytesReceived
+  pulse.taken = bytesTaken
+  pulse.buffered = bufferedBytes
+  return isAlive
+}

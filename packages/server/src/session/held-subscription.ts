@@ -1,32 +1,66 @@
+import type { Feed } from '../fanout/feed.js'
+import type { Hub } from '../fanout/hub.js'
+import type { PresenceFeed, PresenceFeeds, PresenceSubscriber } from '../fanout/presence-feed.js'
 import type { Subscription } from '../fanout/subscription.js'
+
+/** Where a subscription gets what it holds, and gives it back. */
+export interface Sources {
+  readonly hub: Hub
+  readonly presence: PresenceFeeds
+}
 
 /** A session's place for one subscription, from the command that asks for it until it ends. */
 export class HeldSubscription {
   readonly channel: string
   /** undefined while it is being set up. */
   subscription: Subscription | undefined
-  /** Resolves once it is set up or has failed; the publishes that the session sent after it wait for this. */
+  /** While it is being set up; resolves once it is, or has failed. The session's publishes that follow wait for it. */
   settled: Promise<unknown> | undefined
-  readonly #releases: (() => void)[] = []
+  readonly #key: string
+  readonly #sources: Sources
+  readonly #held: Map<string, HeldSubscription>
+  #feed: Feed | undefined
+  #presence: { readonly feed: PresenceFeed; readonly subscriber: PresenceSubscriber } | undefined
   #ended = false
 
-  constructor(channel: string) {
+  /** Holds its place in `held` from now on, so that an unsubscribe that follows at once finds it. */
+  constructor(channel: string, key: string, held: Map<string, HeldSubscription>, sources: Sources) {
     this.channel = channel
+    this.#key = key
+    this.#held = held
+    this.#sources = sources
+    held.set(key, this)
   }
 
   get ended(): boolean {
     return this.#ended
   }
 
-  /** What to do when it ends; done at once if it has ended while somebody waited for what is to be released. */
-  onEnd(release: () => void): void {
-    if (this.#ended) release()
-    else this.#releases.push(release)
+  /** It gives the feed back when it ends; at once if it has ended while somebody waited for the feed. */
+  takeFeed(feed: Feed): void {
+    if (this.#ended) this.#sources.hub.release(feed)
+    else this.#feed = feed
+  }
+
+  takePresence(feed: PresenceFeed, subscriber: PresenceSubscriber): void {
+    if (this.#ended) this.#sources.presence.release(feed)
+    else this.#presence = { feed, subscriber }
+  }
+
+  startPresence(): void {
+    this.#presence?.feed.add(this.#presence.subscriber)
   }
 
   end(): void {
     if (this.#ended) return
     this.#ended = true
-    for (const release of this.#releases.reverse()) release()
+    if (this.#presence !== undefined) {
+      this.#presence.feed.remove(this.#presence.subscriber)
+      this.#sources.presence.release(this.#presence.feed)
+      this.#presence = undefined
+    }
+    this.subscription?.end()
+    if (this.#feed !== undefined) this.#sources.hub.release(this.#feed)
+    if (this.#held.get(this.#key) === this) this.#held.delete(this.#key)
   }
 }

@@ -1,26 +1,27 @@
-/** A token bucket: so many a second after a burst. Monotonic time in milliseconds. */
-export class RateLimit {
-  readonly #perSecond: number
-  readonly #burst: number
-  readonly #monotonic: () => number
-  #left: number
-  #at: number
+/** So many a second, after so many at once. */
+export interface Rate {
+  readonly perSecond: number
+  readonly burst: number
+  /** Milliseconds. */
+  readonly monotonic: () => number
+}
 
-  constructor(perSecond: number, burst: number, monotonic: () => number) {
-    this.#perSecond = perSecond
-    this.#burst = burst
-    this.#monotonic = monotonic
-    this.#left = burst
-    this.#at = monotonic()
+/** A token bucket, kept as the time at which it would be full again. */
+export class RateLimit {
+  readonly #rate: Rate
+  #fullAt = 0
+
+  constructor(rate: Rate) {
+    this.#rate = rate
   }
 
   /** false: too many. */
   take(): boolean {
-    const now = this.#monotonic()
-    this.#left = Math.min(this.#burst, this.#left + ((now - this.#at) / 1000) * this.#perSecond)
-    this.#at = now
-    if (this.#left < 1) return false
-    this.#left -= 1
+    const { perSecond, burst, monotonic } = this.#rate
+    const now = monotonic()
+    const fullAt = Math.max(this.#fullAt, now) + 1000 / perSecond
+    if (fullAt - now > (burst * 1000) / perSecond) return false
+    this.#fullAt = fullAt
     return true
   }
 }

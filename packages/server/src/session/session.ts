@@ -18,10 +18,12 @@ export interface Identity {
 
 export interface SessionListener {
   /** Once: nothing is handled or sent any more. `clean`: the client will not come back for this session's sake. */
-  ended(clean: boolean): void
+  ended(session: Session, clean: boolean): void
   /** Once, after `ended`: the connection is gone. */
-  closed(): void
+  closed(session: Session): void
 }
+
+const NONE: ReadonlySet<string> = new Set()
 
 /**
  * The server's state of one connected client. Frames become commands, handled in the order they came; replies and pushes
@@ -32,14 +34,13 @@ export class Session implements ConnectionHandler {
   readonly connection: Connection
   /** By `sub` and channel. */
   readonly subscriptions = new Map<string, HeldSubscription>()
-  /** Those of `subscriptions` that are being set up. */
-  readonly settingUp = new Set<HeldSubscription>()
-  /** Channels in whose presence the session entered. */
-  readonly entered = new Set<string>()
+  /** How many of `subscriptions` are being set up. */
+  settingUp = 0
   readonly rateLimit: RateLimit
   readonly #queue: CommandQueue
   readonly #listener: SessionListener
-  readonly #connectTimer: NodeJS.Timeout
+  #connectTimer: NodeJS.Timeout | undefined
+  #entered: Set<string> | undefined
   #identity: Identity | undefined
   #ended = false
 
@@ -47,12 +48,12 @@ export class Session implements ConnectionHandler {
     connection: Connection,
     limits: Limits,
     dispatch: Dispatch,
-    monotonic: () => number,
+    rateLimit: RateLimit,
     listener: SessionListener,
   ) {
     this.connection = connection
     this.#listener = listener
-    this.rateLimit = new RateLimit(limits.commandsPerSecond, limits.commandBurst, monotonic)
+    this.rateLimit = rateLimit
     this.#queue = new CommandQueue(this, dispatch, limits.maxCommandsInFlight)
     this.#connectTimer = setTimeout(() => this.disconnect(4003), limits.connectDeadlineMs)
     this.#connectTimer.unref()
@@ -68,8 +69,23 @@ export class Session implements ConnectionHandler {
 
   /** Ends the handshake: commands other than connect are let through from now on. */
   identify(identity: Identity): void {
-    clearTimeout(this.#connectTimer)
+    this.#endConnecting()
+    this.connection.forgetHeaders()
     this.#identity = identity
+  }
+
+  /** Channels in whose presence the session entered. */
+  get entered(): ReadonlySet<string> {
+    return this.#entered ?? NONE
+  }
+
+  enter(channel: string): void {
+    this.#entered ??= new Set()
+    this.#entered.add(channel)
+  }
+
+  leave(channel: string): void {
+    this.#entered?.delete(channel)
   }
 
   frame(data: Uint8Array, isText: boolean): void {
@@ -96,9 +112,13 @@ export class Session implements ConnectionHandler {
     this.#close(code, DISCONNECT_CODES[code])
   }
 
+  disconnectSlow(): void {
+    this.disconnect(4002)
+  }
+
   closed(clean: boolean): void {
     this.#end(clean)
-    this.#listener.closed()
+    this.#listener.closed(this)
   }
 
   #close(code: number, reason: string): void {
@@ -109,8 +129,13 @@ export class Session implements ConnectionHandler {
   #end(clean: boolean): void {
     if (this.#ended) return
     this.#ended = true
-    clearTimeout(this.#connectTimer)
+    this.#endConnecting()
     this.#queue.end()
-    this.#listener.ended(clean)
+    this.#listener.ended(this, clean)
+  }
+
+  #endConnecting(): void {
+    clearTimeout(this.#connectTimer)
+    this.#connectTimer = undefined
   }
 }

@@ -3,7 +3,8 @@ import type { Heartbeat, Limits } from '../options.js'
 import type { Connection } from '../transport/transport.js'
 import type { Dispatch } from './command-queue.js'
 import { Heartbeats } from './heartbeat.js'
-import { Session } from './session.js'
+import { RateLimit, type Rate } from './rate-limit.js'
+import { Session, type SessionListener } from './session.js'
 
 export interface SessionsParts {
   readonly limits: Limits
@@ -14,15 +15,18 @@ export interface SessionsParts {
 }
 
 /** The node's sessions, from their connection's start to its end. */
-export class Sessions {
+export class Sessions implements SessionListener {
   readonly #parts: SessionsParts
   readonly #sessions = new Set<Session>()
   readonly #heartbeats: Heartbeats
+  readonly #rate: Rate
   #whenEmpty: (() => void) | undefined
 
   constructor(parts: SessionsParts) {
     this.#parts = parts
     this.#heartbeats = new Heartbeats(parts.heartbeat, parts.monotonic)
+    const { commandsPerSecond: perSecond, commandBurst: burst } = parts.limits
+    this.#rate = { perSecond, burst, monotonic: parts.monotonic }
   }
 
   get size(): number {
@@ -30,21 +34,21 @@ export class Sessions {
   }
 
   open(connection: Connection, dispatch: Dispatch): Session {
-    const { limits, monotonic, ended } = this.#parts
-    const session = new Session(connection, limits, dispatch, monotonic, {
-      ended: (clean) => {
-        this.#heartbeats.remove(session)
-        for (const held of [...session.subscriptions.values()]) held.end()
-        ended(session, clean)
-      },
-      closed: () => {
-        this.#sessions.delete(session)
-        if (this.#sessions.size === 0) this.#whenEmpty?.()
-      },
-    })
+    const session = new Session(connection, this.#parts.limits, dispatch, new RateLimit(this.#rate), this)
     this.#sessions.add(session)
     this.#heartbeats.add(session)
     return session
+  }
+
+  ended(session: Session, clean: boolean): void {
+    this.#heartbeats.remove(session)
+    for (const held of [...session.subscriptions.values()]) held.end()
+    this.#parts.ended(session, clean)
+  }
+
+  closed(session: Session): void {
+    this.#sessions.delete(session)
+    if (this.#sessions.size === 0) this.#whenEmpty?.()
   }
 
   disconnectAll(code: DisconnectCode): void {

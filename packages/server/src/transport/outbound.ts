@@ -6,41 +6,68 @@ import type { Deferred, Turn } from './turn.js'
 const CORKED_BYTES = 65_536
 const OPEN = 1
 
+export interface OutboundLimits {
+  /** What may wait here for a slow peer before its subscriptions stop being queued for. */
+  readonly maxBufferedBytes: number
+  /** What a peer may not have read yet, wherever it is under way, before the same happens. */
+  readonly maxUnreadBytes: number
+}
+
 /** The WebSocket of the connection: after its closing handshake began, on either side, nothing may follow. */
 export interface Peer {
   readonly readyState: number
 }
 
+/** At most so much is sent between two marks. */
+const MARK_INTERVAL_BYTES = 65_536
+const MARK = Buffer.from('read')
+const MARK_FRAME = buildFrame(OPCODE.ping, MARK)
+
 /**
  * The way out of one connection. Every frame after the upgrade leaves through here, whole and in order, pongs included;
  * what one turn of the event loop produces leaves in one write.
  *
- * It never drops anything and never waits: whoever has more to send than `isFull` allows stops by itself and goes on
- * after `whenDrained`.
+ * It never drops anything and never waits: whoever has more to send than `isFull` or `isBehind` allows stops by itself
+ * and goes on after `whenDrained` or `whenRead`.
+ *
+ * The buffers of both operating systems take megabytes for a peer that reads nothing: filling them costs everybody else
+ * time, and what is in them is old when it is read. So pings mark what was sent; the pong says that the peer has read all
+ * before it. A peer that has ever answered one is behind when it has not read more than `maxUnreadBytes`; one that
+ * answers none is behind when its socket is full.
  */
 export class Outbound implements Deferred {
   readonly #socket: Duplex
   readonly #peer: Peer
   readonly #codec: Codec
   readonly #turn: Turn
-  readonly #maxBufferedBytes: number
+  readonly #limits: OutboundLimits
   #corked = false
   #ended = false
-  #waiting: (() => void)[] = []
+  #answersMarks = false
+  #isMarked = false
+  /** Sent before the mark that is not answered yet, and since the latest one. */
+  #bytesBeforeMark = 0
+  #bytesAfterMark = 0
+  #untilDrained: (() => void)[] | undefined
+  #untilRead: (() => void)[] | undefined
   #lastInTurn: Promise<void> | undefined
 
-  constructor(socket: Duplex, peer: Peer, codec: Codec, turn: Turn, maxBufferedBytes: number) {
+  constructor(socket: Duplex, peer: Peer, codec: Codec, turn: Turn, limits: OutboundLimits) {
     this.#socket = socket
     this.#peer = peer
     this.#codec = codec
     this.#turn = turn
-    this.#maxBufferedBytes = maxBufferedBytes
-    socket.on('drain', () => this.#drained())
+    this.#limits = limits
   }
 
-  /** Whether the peer takes less than it is sent: no more of what can be read again later should be queued. */
+  /** Whether the peer takes less than it is sent: its commands should not be read. */
   get isFull(): boolean {
-    return this.#socket.writableLength > this.#maxBufferedBytes
+    return this.#socket.writableLength > this.#limits.maxBufferedBytes
+  }
+
+  /** Whether the peer takes or reads less than it is sent: no more of what can be read again later should be queued. */
+  get isBehind(): boolean {
+    return this.isFull || this.#hasUnread(this.#limits.maxUnreadBytes)
   }
 
   get bufferedBytes(): number {
@@ -60,15 +87,27 @@ export class Outbound implements Deferred {
     this.write(buildFrame(OPCODE.ping, ''))
   }
 
+  /** The peer answered a ping. */
+  ponged(payload: Buffer): void {
+    if (!this.#isMarked || !MARK.equals(payload)) return
+    this.#answersMarks = true
+    this.#isMarked = false
+    this.#bytesBeforeMark = 0
+    if (this.#bytesAfterMark >= this.#markIntervalBytes && this.#isOpen()) this.#mark()
+    if (!this.#hasUnread(this.#limits.maxUnreadBytes / 2)) this.#letGoOfReadWaiters()
+  }
+
   /** One whole frame; the buffer may be shared with other connections and must not change any more. */
   write(frame: Buffer): void {
-    if (this.#ended || this.#peer.readyState !== OPEN || !this.#socket.writable) return
+    if (!this.#isOpen()) return
     if (!this.#corked) {
       this.#corked = true
       this.#socket.cork()
       this.#turn.deferOutbound(this)
     }
     this.#socket.write(frame)
+    this.#bytesAfterMark += frame.length
+    if (this.#bytesAfterMark >= this.#markIntervalBytes && !this.#isMarked) this.#mark()
     // What is held back for the end of the turn is bounded, so that `isFull` speaks of the peer and not of a long turn.
     if (this.#socket.writableLength > CORKED_BYTES) this.endTurn()
   }
@@ -83,9 +122,22 @@ export class Outbound implements Deferred {
   whenDrained(callback: () => void): void {
     const { writable, writableLength, writableNeedDrain } = this.#socket
     if (this.#ended || writableLength === 0) setImmediate(callback)
-    else if (writableNeedDrain || !writable) this.#waiting.push(callback)
     // Below the socket's own mark it says nothing when it is empty; a write that ends does.
-    else this.#socket.write('', () => callback())
+    else if (writable && !writableNeedDrain) this.#socket.write('', () => callback())
+    else if (this.#untilDrained !== undefined) this.#untilDrained.push(callback)
+    else {
+      this.#untilDrained = [callback]
+      this.#socket.once('drain', () => this.#letGoOfDrainWaiters())
+    }
+  }
+
+  /** The same, and the peer has read so much of it that more makes sense. */
+  whenRead(callback: () => void): void {
+    this.whenDrained(() => {
+      if (this.#ended || !this.#hasUnread(this.#limits.maxUnreadBytes / 2)) callback()
+      else if (this.#untilRead !== undefined) this.#untilRead.push(callback)
+      else this.#untilRead = [callback]
+    })
   }
 
   /** Runs one after the other what must not write to this connection side by side. `work` must not reject. */
@@ -100,12 +152,40 @@ export class Outbound implements Deferred {
   end(): void {
     this.#ended = true
     this.endTurn()
-    this.#drained()
+    this.#letGoOfDrainWaiters()
+    this.#letGoOfReadWaiters()
   }
 
-  #drained(): void {
-    const waiting = this.#waiting
-    this.#waiting = []
+  #isOpen(): boolean {
+    return !this.#ended && this.#peer.readyState === OPEN && this.#socket.writable
+  }
+
+  /** Small enough that a mark is always under way while somebody waits for one. */
+  get #markIntervalBytes(): number {
+    return Math.min(MARK_INTERVAL_BYTES, this.#limits.maxUnreadBytes / 4)
+  }
+
+  #mark(): void {
+    this.#isMarked = true
+    this.#socket.write(MARK_FRAME)
+    this.#bytesBeforeMark = this.#bytesAfterMark
+    this.#bytesAfterMark = 0
+  }
+
+  /** Whether more than so much was sent to a peer that would say if it had read it. */
+  #hasUnread(bytes: number): boolean {
+    return this.#answersMarks && this.#bytesBeforeMark + this.#bytesAfterMark > bytes
+  }
+
+  #letGoOfDrainWaiters(): void {
+    const waiting = this.#untilDrained ?? []
+    this.#untilDrained = undefined
+    for (const callback of waiting) callback()
+  }
+
+  #letGoOfReadWaiters(): void {
+    const waiting = this.#untilRead ?? []
+    this.#untilRead = undefined
     for (const callback of waiting) callback()
   }
 }

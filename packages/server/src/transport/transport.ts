@@ -15,6 +15,8 @@ export interface Handshake {
 export interface Connection {
   readonly handshake: Handshake
   readonly codec: Codec
+  /** Whether shared frames are sent compressed. */
+  readonly isDeflated: boolean
   readonly outbound: Outbound
   /** Bytes that came in so far. */
   readonly bytesReceived: number
@@ -22,6 +24,8 @@ export interface Connection {
   readonly bytesTaken: number
   /** Whether it is not read from, so that nothing the peer says can be heard. */
   readonly isPaused: boolean
+  /** Nobody needs the handshake's headers any more: they cost more memory than all the rest of an idle connection. */
+  forgetHeaders(): void
   /** Asks the peer for a sign of life that its protocol answers by itself. */
   ping(): void
   /** Stops handing frames over until `resume`; what is already read still comes. Calls nest. */

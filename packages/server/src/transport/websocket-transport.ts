@@ -4,25 +4,25 @@ import type { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
 import { type Codec, jsonCodec } from '@tidings/protocol'
 import { msgpackCodec } from '@tidings/protocol/msgpack'
-import { type WebSocket, WebSocketServer } from 'ws'
-import { Outbound } from './outbound.js'
+import { type RawData, WebSocket, WebSocketServer } from 'ws'
+import { Outbound, type OutboundLimits } from './outbound.js'
 import type { Connection, ConnectionHandler, Handshake } from './transport.js'
 import type { Turn } from './turn.js'
 import { routeUpgrades, type UpgradeHandler } from './upgrade-router.js'
 
-export interface WebSocketLimits {
+export type WebSocketLimits = {
   /** Largest frame (after reassembly) a client may send, in bytes; more closes with 1009. */
   readonly maxFrameBytes: number
   /** Fragments of one frame; more closes with 1008. */
   readonly maxFragments: number
-  /** What may wait for a slow peer before its subscriptions stop being queued for. */
-  readonly maxBufferedBytes: number
-}
+} & OutboundLimits
 
 export interface WebSocketEndpoint {
   readonly path: string
   readonly limits: WebSocketLimits
   readonly turn: Turn
+  /** Whether permessage-deflate is taken when a peer offers it. */
+  readonly compression: boolean
   /** Subprotocols it speaks; an empty list takes none. */
   readonly codecs: readonly Codec[]
   /** undefined: let in. Otherwise the HTTP status and a sentence. */
@@ -54,6 +54,10 @@ const refuse = (socket: Duplex, status: number, code: string, message: string): 
   )
 }
 
+function destroyThis(this: Duplex): void {
+  this.destroy()
+}
+
 const offeredSubprotocols = (request: IncomingMessage): readonly string[] =>
   (request.headers['sec-websocket-protocol'] ?? '')
     .split(',')
@@ -71,14 +75,16 @@ export const attachWebSockets = (server: HttpServer | HttpsServer, endpoint: Web
     noServer: true,
     clientTracking: false,
     autoPong: false,
-    perMessageDeflate: false,
+    // Without context takeover a frame is compressed once for everybody, and no connection keeps a window.
+    perMessageDeflate: endpoint.compression && { serverNoContextTakeover: true, clientNoContextTakeover: true },
+    WebSocket: ServedWebSocket,
     maxPayload: limits.maxFrameBytes,
     maxFragments: limits.maxFragments,
     handleProtocols: (offered) => codecs.map((codec) => codec.subprotocol).find((name) => offered.has(name)) ?? false,
   })
 
   const upgrade: UpgradeHandler = (request, socket, head) => {
-    socket.on('error', () => socket.destroy())
+    socket.on('error', destroyThis)
     const refusal = endpoint.admit(request)
     if (refusal !== undefined) return refuse(socket, refusal.status, refusal.code, refusal.message)
     const offered = offeredSubprotocols(request)
@@ -93,30 +99,67 @@ export const attachWebSockets = (server: HttpServer | HttpsServer, endpoint: Web
   }
 
   return routeUpgrades(server, path, upgrade, (_request, socket) => {
-    socket.on('error', () => socket.destroy())
+    socket.on('error', destroyThis)
     refuse(socket, 404, 'not-found', `no WebSocket is served on this path; try ${path}`)
   })
 }
 
-const connect = (webSocket: WebSocket, request: IncomingMessage, codec: Codec, endpoint: WebSocketEndpoint): void => {
-  const connection = new WebSocketConnection(webSocket, request, codec, endpoint)
-  const handler = endpoint.accept(connection)
-  webSocket.on('message', (data, isBinary) => handler.frame(data as Buffer, !isBinary))
-  webSocket.on('ping', (payload) => {
-    // Pings of a peer that does not read are not answered: pongs must not pile up.
-    if (!connection.outbound.isFull) connection.outbound.pong(payload)
-  })
-  webSocket.on('close', (code) => {
-    connection.outbound.end()
-    handler.closed(GOODBYES.includes(code))
-  })
-  // ws closes the connection with the right code itself; without a listener the error would be thrown.
-  webSocket.on('error', () => undefined)
+/**
+ * Thousands of idle connections must cost little: the listeners are the same functions for all of them, and nothing of
+ * the upgrade stays behind in a closure.
+ */
+class ServedWebSocket extends WebSocket {
+  connection: WebSocketConnection | undefined
 }
 
+const connectionOf = (webSocket: WebSocket): WebSocketConnection | undefined =>
+  webSocket instanceof ServedWebSocket ? webSocket.connection : undefined
+
+const connect = (
+  webSocket: ServedWebSocket,
+  request: IncomingMessage,
+  codec: Codec,
+  endpoint: WebSocketEndpoint,
+): void => {
+  const connection = new WebSocketConnection(webSocket, request, codec, endpoint)
+  webSocket.connection = connection
+  connection.handler = endpoint.accept(connection)
+  webSocket.on('message', onMessage).on('ping', onPing).on('pong', onPong).on('close', onClose)
+  // ws closes the connection with the right code itself; without a listener the error would be thrown.
+  webSocket.on('error', ignore)
+}
+
+const ignore = (): void => undefined
+
+function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
+  connectionOf(this)?.handler?.frame(data as Buffer, !isBinary)
+}
+
+function onPing(this: WebSocket, payload: Buffer): void {
+  const outbound = connectionOf(this)?.outbound
+  // Pings of a peer that does not read are not answered: pongs must not pile up.
+  if (outbound?.isFull === false) outbound.pong(payload)
+}
+
+function onPong(this: WebSocket, payload: Buffer): void {
+  connectionOf(this)?.outbound.ponged(payload)
+}
+
+function onClose(this: WebSocket, code: number): void {
+  const connection = connectionOf(this)
+  connection?.outbound.end()
+  connection?.handler?.closed(GOODBYES.includes(code))
+}
+
+/** A peer that wants a smaller window than ours is sent what is not compressed, as every peer must take it. */
+const deflatesFor = (webSocket: WebSocket, request: IncomingMessage): boolean =>
+  webSocket.extensions !== '' && !(request.headers['sec-websocket-extensions'] ?? '').includes('server_max_window_bits')
+
 class WebSocketConnection implements Connection {
-  readonly handshake: Handshake
+  handler: ConnectionHandler | undefined
+  handshake: Handshake
   readonly codec: Codec
+  readonly isDeflated: boolean
   readonly outbound: Outbound
   readonly #webSocket: WebSocket
   readonly #socket: Socket
@@ -129,9 +172,10 @@ class WebSocketConnection implements Connection {
       remoteAddress: request.socket.remoteAddress ?? '',
     }
     this.codec = codec
+    this.isDeflated = deflatesFor(webSocket, request)
     this.#webSocket = webSocket
     this.#socket = request.socket
-    this.outbound = new Outbound(request.socket, webSocket, codec, endpoint.turn, endpoint.limits.maxBufferedBytes)
+    this.outbound = new Outbound(request.socket, webSocket, codec, endpoint.turn, endpoint.limits)
   }
 
   get bytesReceived(): number {
@@ -144,6 +188,10 @@ class WebSocketConnection implements Connection {
 
   get isPaused(): boolean {
     return this.#pauses > 0
+  }
+
+  forgetHeaders(): void {
+    this.handshake = { ...this.handshake, headers: NO_HEADERS }
   }
 
   ping(): void {
@@ -169,3 +217,5 @@ class WebSocketConnection implements Connection {
     this.#webSocket.terminate()
   }
 }
+
+const NO_HEADERS: Handshake['headers'] = Object.freeze({})
