@@ -20,10 +20,18 @@ export const base64ToBytes = (text: string): Uint8Array | undefined => {
 }
 
 /** In JSON, bytes as a whole stand in `bytes` (base64) in place of `data`. */
-const withBytesAsText = (key: string, value: unknown): unknown => {
-  if (!isRecord(value) || key === 'data' || !(value.data instanceof Uint8Array)) return value
-  const { data, ...rest } = value
+const withBytesAsText = (item: unknown): unknown => {
+  if (!isRecord(item) || !(item.data instanceof Uint8Array)) return item
+  const { data, ...rest } = item
   return { ...rest, bytes: bytesToBase64(data) }
+}
+
+/** Only publishes and lists of publications hold data: a replacer, asked for every value, would cost all messages more. */
+const encodable = (message: unknown): unknown => {
+  if (Array.isArray(message)) return message.map(encodable)
+  if (!isRecord(message)) return message
+  if (!Array.isArray(message.publications)) return withBytesAsText(message)
+  return { ...message, publications: message.publications.map(withBytesAsText) }
 }
 
 const withTextAsBytes = (item: unknown): unknown => {
@@ -42,7 +50,7 @@ const decodeMessage = (message: unknown): unknown => {
 
 export const jsonCodec: Codec = {
   subprotocol: SUBPROTOCOL_JSON,
-  encode: (message) => JSON.stringify(message, withBytesAsText),
+  encode: (message) => JSON.stringify(encodable(message)),
   decode: (frame) => {
     if (typeof frame !== 'string') return undefined
     try {

@@ -5,7 +5,7 @@ import type { Log, NewPublication, Payload } from '../backend/backend.js'
 import type { Channel } from '../channels.js'
 import { Admission, type Outcome } from '../session/command-queue.js'
 import { errorReply } from '../session/errors.js'
-import type { Session } from '../session/session.js'
+import type { Identity, Session } from '../session/session.js'
 import type { CommandHandler, Gate } from './command.js'
 
 /** Data that fits its channel, as it is stored; or why it does not. */
@@ -64,16 +64,7 @@ export const publishCommand = ({ gate, log, maxPayloadBytes }: PublishParts): Co
     gate.pass(identity, 'publish', command, (channel) => {
       const store = (checked: Checked): Outcome => {
         if (!checked.ok) return errorReply(command.id, checked.code, checked.message)
-        const { publicationId, key, tags } = command
-        const publication: NewPublication = {
-          ...(publicationId === undefined ? newId() : { id: publicationId }),
-          scope: identity.scope,
-          publisher: identity.user?.id ?? null,
-          payload: checked.payload,
-          ...(key === undefined ? undefined : { key }),
-          ...(tags === undefined ? undefined : { tags }),
-        }
-        return publish(log, session, channel, command, publication)
+        return publish(log, session, channel, command, newPublication(identity, command, checked.payload))
       }
       const checked = checkData(channel, command.data, maxPayloadBytes)
       const settingUp = subscriptionsBeingSetUp(session, channel.name)
@@ -84,6 +75,24 @@ export const publishCommand = ({ gate, log, maxPayloadBytes }: PublishParts): Co
       }
       return new Admission(decide())
     })
+}
+
+const newPublication = (
+  { scope, user }: Identity,
+  { publicationId, key, tags }: PublishCommand,
+  payload: Payload,
+): NewPublication => {
+  const publisher = user?.id ?? null
+  // Most have neither key nor tags, and spreading costs more than all the rest.
+  if (publicationId !== undefined && key === undefined && tags === undefined) {
+    return { id: publicationId, scope, publisher, payload }
+  }
+  return {
+    ...(publicationId === undefined ? newId() : { id: publicationId }),
+    ...{ scope, publisher, payload },
+    ...(key === undefined ? undefined : { key }),
+    ...(tags === undefined ? undefined : { tags }),
+  }
 }
 
 /** The client sent none, so it cannot repeat it either. */
@@ -113,17 +122,10 @@ const publish = async (
   const { offset, position, time, durability, duplicate } = await log.publish(channel.log, publication)
   // Local backends acknowledge in the turn in which they notify, so this comes before the publication is told.
   if (command.echo === false && !duplicate) muteOwn(session, channel.name, offset)
-  const reply: PublishedReply = {
-    type: 'published',
-    id: command.id,
-    position,
-    offset,
-    time,
-    publicationId: publication.id,
-    durability,
-    ...(duplicate ? { duplicate: true } : undefined),
-  }
-  return reply
+  const { id } = command
+  const publicationId = publication.id
+  const reply: PublishedReply = { type: 'published', id, position, offset, time, publicationId, durability }
+  return duplicate ? { ...reply, duplicate } : reply
 }
 
 const muteOwn = (session: Session, channel: string, offset: number): void => {

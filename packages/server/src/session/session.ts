@@ -5,7 +5,7 @@ import type { Connection, ConnectionHandler } from '../transport/transport.js'
 import { errorReply } from './errors.js'
 import { CommandQueue, type Dispatch } from './command-queue.js'
 import type { HeldSubscription } from './held-subscription.js'
-import { RateLimit } from './rate-limit.js'
+import type { RateLimit } from './rate-limit.js'
 
 /** Who a session speaks for, once its connect command succeeded. */
 export interface Identity {

@@ -3,7 +3,8 @@ import type { Codec } from '@tidings/protocol'
 import { buildDataFrame, buildFrame, OPCODE } from './frame.js'
 import type { Deferred, Turn } from './turn.js'
 
-const CORKED_BYTES = 65_536
+/** What is held back for the end of the turn at most, so that `isFull` speaks of the peer and not of a long turn. */
+const MAX_HELD_BYTES = 65_536
 const OPEN = 1
 
 export interface OutboundLimits {
@@ -18,8 +19,8 @@ export interface Peer {
   readonly readyState: number
 }
 
-/** At most so much is sent between two marks. */
-const MARK_INTERVAL_BYTES = 65_536
+/** The first mark comes early, to find out whether the peer answers. */
+const FIRST_MARK_BYTES = 65_536
 const MARK = Buffer.from('read')
 const MARK_FRAME = buildFrame(OPCODE.ping, MARK)
 
@@ -42,6 +43,8 @@ export class Outbound implements Deferred {
   readonly #turn: Turn
   readonly #limits: OutboundLimits
   #corked = false
+  /** A frame that leaves alone: most of those that a feed brings at the end of the turn need no cork. */
+  #held: Buffer | undefined
   #ended = false
   #answersMarks = false
   #isMarked = false
@@ -62,7 +65,7 @@ export class Outbound implements Deferred {
 
   /** Whether the peer takes less than it is sent: its commands should not be read. */
   get isFull(): boolean {
-    return this.#socket.writableLength > this.#limits.maxBufferedBytes
+    return this.bufferedBytes > this.#limits.maxBufferedBytes
   }
 
   /** Whether the peer takes or reads less than it is sent: no more of what can be read again later should be queued. */
@@ -71,7 +74,7 @@ export class Outbound implements Deferred {
   }
 
   get bufferedBytes(): number {
-    return this.#socket.writableLength
+    return this.#socket.writableLength + (this.#held?.length ?? 0)
   }
 
   /** Encodes one reply or push for this connection alone. */
@@ -93,26 +96,25 @@ export class Outbound implements Deferred {
     this.#answersMarks = true
     this.#isMarked = false
     this.#bytesBeforeMark = 0
-    if (this.#bytesAfterMark >= this.#markIntervalBytes && this.#isOpen()) this.#mark()
+    if (this.#bytesAfterMark >= this.#markIntervalBytes) this.#mark()
     if (!this.#hasUnread(this.#limits.maxUnreadBytes / 2)) this.#letGoOfReadWaiters()
   }
 
   /** One whole frame; the buffer may be shared with other connections and must not change any more. */
   write(frame: Buffer): void {
     if (!this.#isOpen()) return
-    if (!this.#corked) {
-      this.#corked = true
-      this.#socket.cork()
-      this.#turn.deferOutbound(this)
-    }
-    this.#socket.write(frame)
+    if (this.#corked) this.#socket.write(frame)
+    else if (this.#held === undefined && this.#turn.isEnding) this.#hold(frame)
+    else this.#cork(frame)
     this.#bytesAfterMark += frame.length
     if (this.#bytesAfterMark >= this.#markIntervalBytes && !this.#isMarked) this.#mark()
-    // What is held back for the end of the turn is bounded, so that `isFull` speaks of the peer and not of a long turn.
-    if (this.#socket.writableLength > CORKED_BYTES) this.endTurn()
+    if (this.bufferedBytes > MAX_HELD_BYTES) this.endTurn()
   }
 
   endTurn(): void {
+    const held = this.#held
+    this.#held = undefined
+    if (held !== undefined) this.#socket.write(held)
     if (!this.#corked) return
     this.#corked = false
     this.#socket.uncork()
@@ -156,20 +158,36 @@ export class Outbound implements Deferred {
     this.#letGoOfReadWaiters()
   }
 
+  /** Only at the end of the turn: nothing is read any more that could end the connection before the frame has left. */
+  #hold(frame: Buffer): void {
+    this.#held = frame
+    this.#turn.deferOutbound(this)
+  }
+
+  #cork(frame: Buffer): void {
+    this.#corked = true
+    this.#socket.cork()
+    if (this.#held === undefined) this.#turn.deferOutbound(this)
+    else this.#socket.write(this.#held)
+    this.#held = undefined
+    this.#socket.write(frame)
+  }
+
   #isOpen(): boolean {
     return !this.#ended && this.#peer.readyState === OPEN && this.#socket.writable
   }
 
   /** Small enough that a mark is always under way while somebody waits for one. */
   get #markIntervalBytes(): number {
-    return Math.min(MARK_INTERVAL_BYTES, this.#limits.maxUnreadBytes / 4)
+    const { maxUnreadBytes } = this.#limits
+    return this.#answersMarks ? maxUnreadBytes / 2 : Math.min(FIRST_MARK_BYTES, maxUnreadBytes / 2)
   }
 
   #mark(): void {
     this.#isMarked = true
-    this.#socket.write(MARK_FRAME)
     this.#bytesBeforeMark = this.#bytesAfterMark
     this.#bytesAfterMark = 0
+    this.write(MARK_FRAME)
   }
 
   /** Whether more than so much was sent to a peer that would say if it had read it. */

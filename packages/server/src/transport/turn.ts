@@ -11,6 +11,12 @@ export class Turn {
   #feeds: Deferred[] = []
   #outbounds: Deferred[] = []
   #scheduled = false
+  #isEnding = false
+
+  /** While feeds end the turn: then connections do, before anything else happens. */
+  get isEnding(): boolean {
+    return this.#isEnding
+  }
 
   /** For those who write to connections: they end the turn before any connection does. */
   deferFeed(feed: Deferred): void {
@@ -31,11 +37,13 @@ export class Turn {
   }
 
   #end(): void {
+    this.#isEnding = true
     while (this.#feeds.length > 0) {
       const feeds = this.#feeds
       this.#feeds = []
       for (const feed of feeds) feed.endTurn()
     }
+    this.#isEnding = false
     const outbounds = this.#outbounds
     this.#outbounds = []
     this.#scheduled = false
