@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomId } from './random-id.js'
 import { type Contract, formatPattern, type InputOf, type OutputOf, type PatternOf } from '@tidings/contract'
 import {
   type ErrorCode,
@@ -92,7 +92,7 @@ const publish = async (
   data: unknown,
   { id: givenId, key, tags }: PublishOptions,
 ): Promise<PublishOutcome> => {
-  const id = givenId ?? randomBytes(12).toString('base64url')
+  const id = givenId ?? randomId(12)
   checkFields(channel, { publicationId: id, key, tags })
   await ready
   const checked = await checkData(channel, data, maxPayloadBytes)

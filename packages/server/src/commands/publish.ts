@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomId } from '../random-id.js'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { payloadProblem, type PublishCommand, type PublishedReply, type Reply } from '@tidings/protocol'
 import type { Log, NewPublication, Payload } from '../backend/backend.js'
@@ -97,7 +97,7 @@ const newPublication = (
 
 /** The client sent none, so it cannot repeat it either. */
 const newId = (): Pick<NewPublication, 'id' | 'isUnrepeatable'> => ({
-  id: randomBytes(12).toString('base64url'),
+  id: randomId(12),
   isUnrepeatable: true,
 })
 

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomId } from '../random-id.js'
 import { type DisconnectCode, DISCONNECT_CODES, mayReconnect, parseCommand, type Reply } from '@tidings/protocol'
 import type { Limits, User } from '../options.js'
 import type { Connection, ConnectionHandler } from '../transport/transport.js'
@@ -30,7 +30,7 @@ const NONE: ReadonlySet<string> = new Set()
  * leave through the connection's outbound. It ends with its connection, and never throws what the peer caused.
  */
 export class Session implements ConnectionHandler {
-  readonly id = randomBytes(9).toString('base64url')
+  readonly id = randomId(9)
   readonly connection: Connection
   /** By `sub` and channel. */
   readonly subscriptions = new Map<string, HeldSubscription>()

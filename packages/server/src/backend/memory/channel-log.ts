@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomId } from '../../random-id.js'
 import type { HistoryRules } from '@tidings/contract'
 import type { Position, Rewind } from '@tidings/protocol'
 import type { Cursor, NewPublication, StoredPublication } from '../backend.js'
@@ -19,7 +19,7 @@ const OVERHEAD_BYTES = 256
 export class ChannelLog implements ReadableLog {
   readonly name: string
   /** A new log of the same channel has another, so that no position of this one fits it. */
-  readonly epoch = randomBytes(EPOCH_BYTES).toString('base64url')
+  readonly epoch = randomId(EPOCH_BYTES)
   /** Offset of the newest publication, 0 before the first. */
   tail = 0
   lastTime = 0
