@@ -72,7 +72,9 @@ const run = async (withReaders) => {
   if (withReaders) {
     const resumed = performance.now()
     for (const { socket } of readers) socket.resume()
-    await Promise.all(readers.map((reader) => Promise.race([reader.reaches(READ_AT_FIRST + PUBLICATIONS), closed(reader)])))
+    await Promise.all(
+      readers.map((reader) => Promise.race([reader.reaches(READ_AT_FIRST + PUBLICATIONS), closed(reader)])),
+    )
     catchUpSeconds = (performance.now() - resumed) / 1000
     complete = readers.filter(({ count }) => count === READ_AT_FIRST + PUBLICATIONS).length
     for (const { socket } of readers) socket.destroy()

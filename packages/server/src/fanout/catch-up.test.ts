@@ -66,7 +66,13 @@ describe('a subscription that catches up', () => {
     const { peer, outbound } = connectPeer(turn)
     const first = (await backend.log.read(short, { direction: 'forward', limit: 1, maxBytes: 1 })).end.position
     const start = { position: first.replace(/\d+$/, '1'), offset: -1 }
-    const parts = { feed, log: backend.log, variant: variantOf(jsonCodec, 0, false), outbound, policy: 'catch-up' } as const
+    const parts = {
+      feed,
+      log: backend.log,
+      variant: variantOf(jsonCodec, 0, false),
+      outbound,
+      policy: 'catch-up',
+    } as const
     const subscription = new Subscription({ ...parts, owner: nobody }, start)
     subscription.start()
     await until(() => peer.received.some(({ type }) => type === 'caught-up'))
@@ -90,7 +96,13 @@ describe('a subscription that catches up', () => {
     peer.stopReading()
     const [oldest] = [await backend.log.rewind(channel, { count: 10 })]
     const subscriptions = Array.from({ length: 16 }, (_, sub) => {
-      const parts = { feed, log: backend.log, variant: variantOf(jsonCodec, sub, false), outbound, policy: 'catch-up' } as const
+      const parts = {
+        feed,
+        log: backend.log,
+        variant: variantOf(jsonCodec, sub, false),
+        outbound,
+        policy: 'catch-up',
+      } as const
       return new Subscription({ ...parts, owner: nobody }, oldest)
     })
     for (const subscription of subscriptions) subscription.start()

@@ -60,7 +60,10 @@ export const connectPeer = (
   maxBufferedBytes = 65_536,
 ): { readonly peer: Peer; readonly outbound: Outbound } => {
   const peer = new Peer()
-  return { peer, outbound: new Outbound(peer, { readyState: 1 }, jsonCodec, turn, { maxBufferedBytes, maxUnreadBytes: 524_288 }) }
+  return {
+    peer,
+    outbound: new Outbound(peer, { readyState: 1 }, jsonCodec, turn, { maxBufferedBytes, maxUnreadBytes: 524_288 }),
+  }
 }
 
 export const turns = async (count: number): Promise<void> => {

@@ -39,12 +39,19 @@ test('a client that answers no ping gets everything as it comes', async () => {
   const node = await start({ limits: { maxUnreadBytes } })
   const raw = await RawSocket.open(node.port)
   afterTest(() => raw.socket.destroy())
-  raw.write(frame(JSON.stringify([{ type: 'connect', id: 1 }, { type: 'subscribe', id: 2, channel: 'long:a' }])))
+  raw.write(
+    frame(
+      JSON.stringify([
+        { type: 'connect', id: 1 },
+        { type: 'subscribe', id: 2, channel: 'long:a' },
+      ]),
+    ),
+  )
   await raw.until(() => JSON.stringify(raw.messages).includes('"subscribed"'))
   await publishAll(node, 0)
   const numbers = (): unknown[] =>
-    raw.messages.flatMap((message) =>
-      (message as { publications?: { data: [number] }[] }).publications?.map(({ data }) => data[0]) ?? [],
+    raw.messages.flatMap(
+      (message) => (message as { publications?: { data: [number] }[] }).publications?.map(({ data }) => data[0]) ?? [],
     )
   await raw.until(() => numbers().length === COUNT)
   expect(numbers()).toEqual(counted.slice(0, COUNT))
