@@ -1,0 +1,72 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { CACHE } from '../run/paths.mjs'
+import { freePort, makeFolder, serve } from '../run/served.mjs'
+
+const VERSION = 'v6.9.1'
+const MODULE = 'github.com/centrifugal/centrifugo/v6'
+const BUILD_DEADLINE_MS = 900_000
+const PROGRAM = join(CACHE, 'bin', 'centrifugo')
+
+/** Why there is none, or undefined; builds it the first time, which takes minutes. */
+const built = () => {
+  if (existsSync(PROGRAM)) return undefined
+  if (spawnSync('go', ['version']).status !== 0) return 'there is no Go to build it with'
+  console.log(`Building Centrifugo ${VERSION} for the first time; this takes some minutes …`)
+  const module = join(CACHE, 'centrifugo')
+  mkdirSync(module, { recursive: true })
+  // A module of its own pins the version; asking the proxy for a list of versions is not needed then.
+  writeFileSync(join(module, 'go.mod'), `module bench\n\ngo 1.26\n\nrequire ${MODULE} ${VERSION}\n`)
+  const { status, stderr } = spawnSync('go', ['install', MODULE], {
+    cwd: module,
+    env: { ...process.env, GOBIN: join(CACHE, 'bin'), GOFLAGS: '-mod=mod' },
+    encoding: 'utf8',
+    timeout: BUILD_DEADLINE_MS,
+  })
+  return status === 0 ? undefined : `it cannot be built: ${stderr.trim().split('\n').at(-1) ?? ''}`
+}
+
+/** @param {number} port */
+const config = (port) => ({
+  http_server: { address: '127.0.0.1', port: String(port) },
+  log: { level: 'info' },
+  engine: { type: 'memory' },
+  client: { insecure: true, allowed_origins: ['*'] },
+  channel: {
+    without_namespace: { presence: true, history_size: 1000, history_ttl: '300s', force_recovery: true },
+  },
+})
+
+/** Channels have no namespaces here. @param {string} channel */
+const named = (channel) => channel.replaceAll(':', '_')
+
+/** @type {import('../types.js').Peer} */
+export const centrifugo = {
+  name: 'centrifugo',
+  title: `Centrifugo ${VERSION}`,
+  wire: {
+    path: '/connection/websocket',
+    hello: (channels) => [
+      [
+        JSON.stringify({ id: 1, connect: {} }),
+        ...channels.map((channel, index) => JSON.stringify({ id: index + 2, subscribe: { channel: named(channel) } })),
+      ].join('\n'),
+    ],
+    ready: { text: '"subscribe":{', each: true },
+    publish: (channel, { json }) => `{"id":1%s,"publish":{"channel":"${named(channel)}","data":${json}}}`,
+    ping: { text: '{}', answer: '{}' },
+  },
+  absence: () => Promise.resolve(built()),
+  start: async () => {
+    const dir = makeFolder()
+    const port = await freePort()
+    const file = join(dir, 'config.json')
+    writeFileSync(file, JSON.stringify(config(port)))
+    return serve([PROGRAM, '-c', file], {
+      listening: new RegExp(`serving[^\\n]*:(${port})\\b`),
+      dir,
+      env: { GOMAXPROCS: '1' },
+    })
+  },
+}

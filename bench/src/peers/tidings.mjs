@@ -1,0 +1,46 @@
+import { join } from 'node:path'
+import { makeFolder, serve } from '../run/served.mjs'
+import { SERVERS, TIDINGS } from '../run/paths.mjs'
+
+/** @param {readonly object[]} commands */
+const frame = (commands) => JSON.stringify(commands)
+
+/** @type {import('../types.js').Wire} */
+export const wire = {
+  path: '/ws',
+  subprotocol: 'tidings.v1.json',
+  ready: { text: '"type":"caught-up"', each: true },
+  hello: (channels, how) => [
+    frame([
+      { type: 'connect', id: 1, token: 'member-%d', client: 'client-%d' },
+      ...(how?.present === true
+        ? channels.map((channel, index) => ({ type: 'presence', id: index + 100, channel, action: 'enter', data: {} }))
+        : []),
+      ...channels.map((channel, index) => ({ type: 'subscribe', id: index + 2, channel })),
+    ]),
+  ],
+  // Ids of commands need only be unused in their session, and sequences are unique.
+  publish: (channel, { json }) =>
+    `{"type":"publish","id":1%s,"channel":"${channel}","data":${json},"publicationId":"b-%s"}`,
+}
+
+/** @type {import('../types.js').Peer} */
+export const tidings = {
+  name: 'tidings',
+  title: 'Tidings',
+  wire,
+  absence: () => Promise.resolve(undefined),
+  start: ({ tls, store = 'memory', ...options }) => {
+    const dir = makeFolder()
+    if (tls !== undefined) {
+      const command = [process.execPath, join(SERVERS, 'tidings-tls.mjs'), JSON.stringify({ tls, ...options })]
+      return serve(command, { listening: /listening on (\d+)/, dir })
+    }
+    const keeps = store === 'memory' ? ['--memory'] : ['--data', join(dir, 'data')]
+    const config = join(SERVERS, 'tidings.config.mjs')
+    return serve([process.execPath, TIDINGS, 'serve', '--port', '0', '--config', config, ...keeps], {
+      listening: /ws:\/\/[^:]+:(\d+)/,
+      dir,
+    })
+  },
+}

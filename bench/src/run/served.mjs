@@ -1,0 +1,91 @@
+/**
+ * Servers as processes of their own, on the server's core.
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createServer } from 'node:net'
+import { onServerCore } from './cores.mjs'
+
+const START_DEADLINE_MS = 20_000
+const STOP_DEADLINE_MS = 8000
+const OUTPUT_LIMIT = 4000
+
+/** @typedef {import('../types.js').Served} Served */
+
+/** Every server that still runs: none outlives the bench. @type {Set<import('node:child_process').ChildProcess>} */
+const running = new Set()
+
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
+/** A folder that is gone when the server is. */
+export const makeFolder = () => mkdtempSync(join(tmpdir(), 'tidings-bench-'))
+
+/**
+ * Starts a server and waits until it prints where it listens.
+ * @param {readonly string[]} command
+ * @param {object} how
+ * @param {RegExp} how.listening matches its output once it serves; the first group is its port
+ * @param {string} [how.dir] its folder, removed after it
+ * @param {Readonly<Record<string, string>>} [how.env]
+ * @returns {Promise<Served>} rejects when it ends or says nothing in time
+ */
+export const serve = async (command, { listening, dir, env = {} }) => {
+  const [file, ...words] = onServerCore(command)
+  const child = spawn(file, words, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } })
+  running.add(child)
+  let output = ''
+  const exited = once(child, 'exit').then(() => {
+    running.delete(child)
+  })
+  const stop = async () => {
+    child.kill('SIGTERM')
+    const killer = setTimeout(() => child.kill('SIGKILL'), STOP_DEADLINE_MS)
+    await exited
+    clearTimeout(killer)
+    if (dir !== undefined) rmSync(dir, { recursive: true, force: true })
+  }
+  /** @type {Promise<number>} */
+  const listens = new Promise((resolve, reject) => {
+    const fail = () => reject(new Error(`${command.join(' ')} does not serve:\n${output}`))
+    const timer = setTimeout(fail, START_DEADLINE_MS)
+    const look = (/** @type {Buffer} */ chunk) => {
+      if (output.length < OUTPUT_LIMIT) output += chunk.toString()
+      const port = listening.exec(output)?.[1]
+      if (port === undefined) return
+      clearTimeout(timer)
+      resolve(Number(port))
+    }
+    child.stdout.on('data', look)
+    child.stderr.on('data', look)
+    child.once('error', reject)
+    void exited.then(() => {
+      clearTimeout(timer)
+      fail()
+    })
+  })
+  try {
+    const port = await listens
+    if (child.pid === undefined) throw new Error('a server without a process')
+    return { pid: child.pid, port, dir, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** A port that is free now, for servers that cannot take any. @returns {Promise<number>} */
+export const freePort = async () => {
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}
