@@ -45,5 +45,5 @@ for (const scenario of chosen) {
   const result = await runScenario(scenario, { rounds, quick, peers, say })
   results.push(result)
   if (quick) continue
-  for (const line of ['', ...tableOf(result), ...marksOf(result)]) say(`  ${line}`)
+  for (const line of ['', ...tableOf(result), ...remarksOf(result), ...marksOf(result)]) say(`  ${line}`)
 }

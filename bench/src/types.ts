@@ -15,6 +15,11 @@ export interface Wire {
   /** The text that says that it is subscribed, once for each channel or once in all; undefined: at once. */
   readonly ready: { readonly text: string; readonly each: boolean } | undefined
   readonly publish: (channel: string, payload: Payload) => string
+  /** Coming back: what to keep of the first reply, and what a connection sends to get what it missed. */
+  readonly recovery?: {
+    readonly positionOf: (reply: string) => string | undefined
+    readonly resume: (channel: string, position: string) => readonly string[]
+  }
   /** A ping of the peer's own protocol, and its answer. */
   readonly ping?: { readonly text: string; readonly answer: string }
 }
@@ -66,7 +71,7 @@ export interface Entrant {
   readonly name: string
   readonly title: string
   readonly peer: Peer
-  run(peer: Peer): Promise<Sample>
+  readonly run: (peer: Peer) => Promise<Sample>
   /** Left out of `--quick`: the same parts are run elsewhere. */
   readonly slow?: boolean
 }
@@ -86,7 +91,8 @@ export interface Mark {
   readonly against?: readonly [entrant: string, figure: string]
   readonly factor?: number
   readonly plus?: number
-  readonly is: 'at least' | 'at most'
+  /** `beside`: nothing is asked for, the ratio is shown. */
+  readonly is: 'at least' | 'at most' | 'beside'
 }
 
 export interface Scenario {
@@ -96,6 +102,10 @@ export interface Scenario {
   /** The first is the one that the others are compared by. */
   readonly columns: readonly Column[]
   readonly marks: readonly Mark[]
+  /** Why it cannot be run here at all, or undefined if it can. */
+  readonly absence?: () => string | undefined
+  /** Drawn as a curve over the entrants rather than as bars. */
+  readonly curve?: boolean
 }
 
 /** How large a scenario is made. */

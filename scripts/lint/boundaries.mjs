@@ -24,7 +24,7 @@ const MAY_IMPORT = {
 }
 
 /** What the command line itself reads: it may import the types of its configuration. */
-const CLI_CONFIG = /^examples\/[^/]+\/tidings\.config\.ts$/
+const CLI_CONFIG = /^(examples\/[^/]+|bench\/src\/servers)\/tidings\.config\.(ts|mjs)$/
 
 /** Packages that run in browsers too. */
 const WITHOUT_NODE = ['packages/protocol', 'packages/contract', 'packages/client']

@@ -52,7 +52,7 @@ const writeLines = (path, lines) => {
   writeFileSync(path, `${texts.join('\n')}\n`)
 }
 
-/** @param {string} name @param {unknown} value */
+/** @param {string} name @param {string | number | undefined} value */
 const option = (name, value) => (value === undefined ? [] : [`--${name}`, String(value)])
 
 /** @param {LoadOptions} options @param {string} dir @returns {readonly string[]} */
@@ -108,8 +108,8 @@ const start = (given) => {
   const exited = once(child, 'exit')
   /** The next line of its output. @returns {Promise<unknown>} */
   const next = async () => {
-    const { value, done } = await lines.next()
-    if (done !== true) return JSON.parse(value)
+    const line = await lines.next()
+    if (line.done !== true) return /** @type {unknown} */ (JSON.parse(line.value))
     await exited
     throw new LoadError(complaint.trim() || 'the load generator ended without a result')
   }

@@ -31,7 +31,8 @@ export const judge = (result, { of, against, factor = 1, plus = 0, is }) => {
   const other = against === undefined ? 0 : figure(result, against)
   if (value === undefined || other === undefined) return undefined
   const bound = factor * other + plus
-  return { value, other, ratio: value / other, reached: is === 'at least' ? value >= bound : value <= bound }
+  const reached = is === 'beside' || (is === 'at least' ? value >= bound : value <= bound)
+  return { value, other, ratio: value / other, reached }
 }
 
 /** @param {Result} result @returns {readonly string[]} */
@@ -66,5 +67,6 @@ export const marksOf = (result) =>
     if (judged === undefined) return `not shown    ${mark.text}: a figure is missing`
     const { reached, ratio, value } = judged
     const measure = mark.against === undefined ? number(value, 2) : `${ratio.toFixed(2)}x`
-    return `${reached ? 'reached     ' : 'NOT REACHED '} ${mark.text}: ${measure}`
+    const word = mark.is === 'beside' ? 'beside' : reached ? 'reached' : 'NOT REACHED'
+    return `${word.padEnd(12)} ${mark.text}: ${measure}`
   })

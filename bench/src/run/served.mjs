@@ -22,6 +22,9 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
 
+/** A server that did not come up. */
+export class ServeError extends Error {}
+
 /** A folder that is gone when the server is. */
 export const makeFolder = () => mkdtempSync(join(tmpdir(), 'tidings-bench-'))
 
@@ -51,7 +54,7 @@ export const serve = async (command, { listening, dir, env = {} }) => {
   }
   /** @type {Promise<number>} */
   const listens = new Promise((resolve, reject) => {
-    const fail = () => reject(new Error(`${command.join(' ')} does not serve:\n${output}`))
+    const fail = () => reject(new ServeError(`${command.join(' ')} does not serve: ${output.trim()}`))
     const timer = setTimeout(fail, START_DEADLINE_MS)
     const look = (/** @type {Buffer} */ chunk) => {
       if (output.length < OUTPUT_LIMIT) output += chunk.toString()

@@ -2,6 +2,7 @@
  * What scenarios have in common: a server for one run, figures from what the load generator saw, and whether they count.
  */
 import { LoadError, runLoad } from '../run/load.mjs'
+import { ServeError } from '../run/served.mjs'
 
 /** @typedef {import('../types.js').Sample} Sample */
 /** @typedef {import('../types.js').Measured} Measured */
@@ -40,21 +41,23 @@ export const figuresOf = (window) => ({
 })
 
 /**
- * Starts a server, measures, stops it. What the load could not do is the sample's reason, not an error.
+ * Starts a server, measures, stops it. What the server or the load could not do is the sample's reason, not an error.
  * @param {import('../types.js').Peer} peer
  * @param {import('../types.js').StartOptions} options
  * @param {(served: import('../types.js').Served) => Promise<Sample>} measure
  * @returns {Promise<Sample>}
  */
 export const withServer = async (peer, options, measure) => {
-  const served = await peer.start(options)
+  /** @type {import('../types.js').Served | undefined} */
+  let served
   try {
+    served = await peer.start(options)
     return await measure(served)
   } catch (error) {
-    if (error instanceof LoadError) return { ok: false, reason: error.message }
+    if (error instanceof LoadError || error instanceof ServeError) return { ok: false, reason: error.message }
     throw error
   } finally {
-    await served.stop()
+    await served?.stop()
   }
 }
 

@@ -3,8 +3,10 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 
-/** @type {import('../types.js').StartOptions} */
-export const options = /** @type {import('../types.js').StartOptions} */ (JSON.parse(process.argv[2] ?? '{}'))
+/** @type {unknown} */
+const parsed = JSON.parse(process.argv[2] ?? '{}')
+
+export const options = /** @type {import('../types.js').StartOptions} */ (parsed)
 
 /** An HTTP server that does not listen yet. @returns {import('node:http').Server | import('node:https').Server} */
 export const makeHttpServer = () =>

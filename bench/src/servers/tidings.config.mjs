@@ -24,9 +24,10 @@ const contract = defineContract({
 })
 
 /** @param {{ readonly user: { readonly id: string } | null }} request */
-const isMember = ({ user }) => user !== null && user.id.startsWith('member-')
+const isMember = ({ user }) => user?.id.startsWith('member-') === true
 
 export default defineConfig({
+  compression: true,
   contract,
   authenticate: ({ token }) => (token !== undefined && /^member-\d+$/.test(token) ? { id: token } : false),
   allow: {
