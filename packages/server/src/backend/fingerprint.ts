@@ -1,10 +1,13 @@
-import { hash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import type { NewPublication } from './backend.js'
 
 /** How many characters of text a fingerprint may hold itself, in place of a hash of it. */
 const MAX_PLAIN_LENGTH = 128
 
 export const HASH_BYTES = 16
+
+/** From here on, copying the payload behind its head costs more than hashing the two one after the other. */
+const LONG_LENGTH = 2048
 
 /** Never the start of JSON text; marks the fingerprints that are not the payload itself. */
 const MARKED = /^[#+]/
@@ -33,11 +36,9 @@ const trimmings = (publication: NewPublication): string => {
 export const payloadHash = (publication: NewPublication): string => {
   const { payload } = publication
   const extra = trimmings(publication)
-  const input =
-    typeof payload === 'string'
-      ? `t${extra.length}:${extra}${payload}`
-      : Buffer.concat([Buffer.from(`b${extra.length}:${extra}`), payload])
-  return shortHash(input)
+  const head = `${typeof payload === 'string' ? 't' : 'b'}${extra.length}:${extra}`
+  if (typeof payload === 'string' && payload.length < LONG_LENGTH) return shortHash(head + payload)
+  return createHash('sha256').update(head).update(payload).digest('binary').slice(0, HASH_BYTES)
 }
 
 /** 16 bytes of SHA-256, one byte a character. */
