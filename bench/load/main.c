@@ -165,7 +165,7 @@ int main(int count, char **words) {
   if (options.hold) { hold(); return 0; }
   startPublishing();
   // Servers may still be busy with the last that came.
-  for (uint64_t untilNs = monotonicNs() + NS_PER_S / 3; monotonicNs() < untilNs;) handleEvents(50);
+  for (uint64_t untilNs = monotonicNs() + (uint64_t)(options.warmupSeconds * 1e9 / 3); monotonicNs() < untilNs;) handleEvents(50);
   printf("{");
   printConnects();
   printf(",");

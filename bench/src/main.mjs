@@ -1,49 +1,83 @@
 /**
- * The benchmark: `npm run bench [-- --quick] [--only NAME] [--rounds N] [--peers a,b]`. See ../README.md.
+ * The benchmark: `npm run bench [-- --quick] [--only NAME] [--rounds N] [--peers a,b] [--add]`. See ../README.md.
  */
 import { cpus, totalmem } from 'node:os'
+import { relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import { canPin } from './run/cores.mjs'
 import { hasCompiler } from './run/native.mjs'
 import { marksOf, remarksOf, tableOf } from './run/report.mjs'
+import { readResult, writePlot, writeResult } from './run/results.mjs'
 import { runScenario } from './run/rounds.mjs'
 import { SCENARIOS } from './scenarios/index.mjs'
 
+const DEFAULT_ROUNDS = 3
+
 const { values } = parseArgs({
   options: {
+    /** Few connections and moments: whether everything works, and no figures. */
     quick: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true },
     rounds: { type: 'string' },
+    /** Names of the peers that take part, besides Tidings. */
     peers: { type: 'string' },
+    /** Takes the samples that are stored along: medians are over all. */
+    add: { type: 'boolean', default: false },
   },
 })
+const { quick } = values
+const rounds = Number(values.rounds ?? (quick ? 1 : DEFAULT_ROUNDS))
+if (!(Number.isInteger(rounds) && rounds > 0)) throw new RangeError('--rounds must be a whole number from 1')
+if (!hasCompiler()) throw new Error('The load generator is written in C: the bench needs cc (gcc or clang).')
 
 /** @param {string} line */
 const say = (line) => console.log(line)
 
 const machine = () => {
   const [cpu] = cpus()
-  return `${cpus().length} cores (${cpu?.model ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}`
+  const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`
+  return `${cpus().length} cores (${cpu?.model ?? 'unknown'}), ${memory}, Node ${process.versions.node}`
 }
 
-const { quick } = values
-const rounds = Number(values.rounds ?? (quick ? 1 : 3))
-if (!(Number.isInteger(rounds) && rounds > 0)) throw new RangeError('--rounds must be a whole number from 1')
-const all = SCENARIOS.map((make) => make({ quick }))
-const unknown = (values.only ?? []).filter((name) => !all.some((scenario) => scenario.name === name))
-if (unknown.length > 0) {
+const choose = () => {
+  const all = SCENARIOS.map((make) => make({ quick }))
+  const { only } = values
+  const unknown = (only ?? []).filter((name) => !all.some((scenario) => scenario.name === name))
+  if (unknown.length === 0) return all.filter(({ name }) => only?.includes(name) ?? true)
   throw new RangeError(`--only knows ${all.map(({ name }) => name).join(', ')}, not ${unknown.join(', ')}`)
 }
-if (!hasCompiler()) throw new Error('The load generator is written in C: the bench needs cc (gcc or clang).')
-const chosen = all.filter(({ name }) => values.only?.includes(name) ?? true)
-const peers = values.peers?.split(',')
+
+/** How many runs counted, and how many lost something or did not work at all. */
+const tally = { passed: 0, failed: 0, absent: 0 }
+
+/** @param {import('./types.js').Scenario} scenario */
+const run = async (scenario) => {
+  say(`\n${scenario.name}: ${scenario.title}`)
+  const absence = scenario.absence?.()
+  if (absence !== undefined) {
+    tally.absent += 1
+    say(`  absent: ${absence}`)
+    return
+  }
+  const earlier = values.add ? readResult(scenario.name)?.rows : undefined
+  const result = await runScenario(scenario, { rounds, quick, peers: values.peers?.split(','), say, earlier })
+  for (const { absence: missing, samples } of result.rows) {
+    if (missing !== undefined) tally.absent += 1
+    tally.passed += samples.filter(({ ok }) => ok).length
+    tally.failed += samples.filter(({ ok }) => !ok).length
+  }
+  if (quick) return
+  for (const line of ['', ...tableOf(result), ...remarksOf(result), ...marksOf(result)]) say(`  ${line}`)
+  writeResult(result, machine())
+}
 
 say(`${machine()}. ${canPin ? 'Servers on core 0, load on core 1.' : 'NOT PINNED: one core, or no taskset.'}`)
-const results = []
-for (const scenario of chosen) {
-  say(`\n${scenario.name}: ${scenario.title}`)
-  const result = await runScenario(scenario, { rounds, quick, peers, say })
-  results.push(result)
-  if (quick) continue
-  for (const line of ['', ...tableOf(result), ...remarksOf(result), ...marksOf(result)]) say(`  ${line}`)
+if (quick) say('Quick: everything is made small, only whether deliveries are complete counts.')
+for (const scenario of choose()) await run(scenario)
+if (!quick) {
+  const path = await writePlot(SCENARIOS.map((make) => make({ quick }).name))
+  say(`\nFigures and plot: ${relative(process.cwd(), path)} and the JSON files beside it`)
 }
+const absent = tally.absent === 0 ? '' : `, ${tally.absent} absent`
+say(`\nbench: ${tally.passed} passed, ${tally.failed} failed${absent}`)
+process.exitCode = tally.failed > 0 ? 1 : 0

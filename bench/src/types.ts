@@ -72,6 +72,8 @@ export interface Entrant {
   readonly title: string
   readonly peer: Peer
   readonly run: (peer: Peer) => Promise<Sample>
+  /** Where it stands on a curve's axis. */
+  readonly at?: number
   /** Left out of `--quick`: the same parts are run elsewhere. */
   readonly slow?: boolean
 }

@@ -54,6 +54,17 @@ export const centrifugo = {
       ].join('\n'),
     ],
     ready: { text: '"subscribe":{', each: true },
+    recovery: {
+      positionOf: (reply) => {
+        const [, subscribed] = /"subscribe":(\{.*?\})/.exec(reply) ?? []
+        const epoch = /"epoch":"([^"]+)"/.exec(subscribed ?? '')?.[1]
+        const offset = /"offset":(\d+)/.exec(subscribed ?? '')?.[1]
+        return epoch === undefined || offset === undefined ? undefined : `"epoch":"${epoch}","offset":${offset}`
+      },
+      resume: (channel, position) => [
+        `{"id":1,"connect":{}}\n{"id":2,"subscribe":{"channel":"${named(channel)}","recover":true,${position}}}`,
+      ],
+    },
     publish: (channel, { json }) => `{"id":1%s,"publish":{"channel":"${named(channel)}","data":${json}}}`,
     ping: { text: '{}', answer: '{}' },
   },

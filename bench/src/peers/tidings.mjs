@@ -19,6 +19,15 @@ export const wire = {
       ...channels.map((channel, index) => ({ type: 'subscribe', id: index + 2, channel })),
     ]),
   ],
+  recovery: {
+    positionOf: (reply) => /"position":"([^"]+)"/.exec(reply)?.[1],
+    resume: (channel, from) => [
+      frame([
+        { type: 'connect', id: 1, token: 'member-%d', client: 'client-%d' },
+        { type: 'subscribe', id: 2, channel, from },
+      ]),
+    ],
+  },
   // Ids of commands need only be unused in their session, and sequences are unique.
   publish: (channel, { json }) =>
     `{"type":"publish","id":1%s,"channel":"${channel}","data":${json},"publicationId":"b-%s"}`,

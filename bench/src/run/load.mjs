@@ -109,7 +109,11 @@ const start = (given) => {
   /** The next line of its output. @returns {Promise<unknown>} */
   const next = async () => {
     const line = await lines.next()
-    if (line.done !== true) return /** @type {unknown} */ (JSON.parse(line.value))
+    if (line.done !== true) {
+      /** @type {unknown} */
+      const value = JSON.parse(line.value)
+      return value
+    }
     await exited
     throw new LoadError(complaint.trim() || 'the load generator ended without a result')
   }

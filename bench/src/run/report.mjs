@@ -14,7 +14,9 @@ const number = (value, digits) =>
 const aligned = (rows) => {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
   return rows.map((row) =>
-    row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  '),
+    row
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .join('  '),
   )
 }
 
@@ -51,14 +53,13 @@ export const tableOf = (result) => {
   return aligned([header, ...lines])
 }
 
-/** What is missing and why. @param {Result} result @returns {readonly string[]} */
+/** Which runs gave no figure, and why. @param {Result} result @returns {readonly string[]} */
 export const remarksOf = ({ rows }) =>
-  rows.flatMap(({ entrant, samples, absence }) => [
-    ...(absence === undefined ? [] : [`absent: ${entrant.title}: ${absence}`]),
-    ...samples.flatMap((sample, round) =>
+  rows.flatMap(({ entrant, samples }) =>
+    samples.flatMap((sample, round) =>
       sample.ok ? [] : [`no figure: ${entrant.title}, round ${round + 1}: ${sample.reason}`],
     ),
-  ])
+  )
 
 /** @param {Result} result @returns {readonly string[]} */
 export const marksOf = (result) =>

@@ -12,15 +12,16 @@ import { medians } from './statistics.mjs'
  * @param {boolean} how.quick
  * @param {readonly string[] | undefined} how.peers names of peers that take part besides Tidings; undefined: all
  * @param {(line: string) => void} how.say
+ * @param {readonly { readonly name: string, readonly samples: readonly import('../types.js').Sample[] }[]} [how.earlier]
  * @returns {Promise<import('../types.js').Result>}
  */
-export const runScenario = async (scenario, { rounds, quick, peers, say }) => {
+export const runScenario = async (scenario, { rounds, quick, peers, say, earlier = [] }) => {
   const entrants = scenario.entrants.filter(
     ({ peer, slow }) =>
       !(quick && slow === true) && (peers === undefined || peer.name === 'tidings' || peers.includes(peer.name)),
   )
   /** @type {Map<string, import('../types.js').Sample[]>} */
-  const samples = new Map()
+  const samples = new Map(earlier.map(({ name, samples: taken }) => [name, [...taken]]))
   /** @type {Map<string, string>} */
   const absences = new Map()
   for (const { name, peer } of entrants) {
@@ -32,10 +33,12 @@ export const runScenario = async (scenario, { rounds, quick, peers, say }) => {
       if (absences.has(name)) continue
       const sample = await run(peer)
       samples.set(name, [...(samples.get(name) ?? []), sample])
-      say(`  round ${round}, ${title}: ${brief(scenario, sample)}`)
+      say(`  ${quick ? '' : `round ${round}, `}${title}: ${quick && sample.ok ? 'complete' : brief(scenario, sample)}`)
     }
   }
-  const rows = entrants.map((entrant) => rowOf(entrant, samples.get(entrant.name) ?? [], absences.get(entrant.name)))
+  for (const [name, absence] of absences) say(`  absent: ${name}: ${absence}`)
+  const shown = scenario.entrants.filter((entrant) => entrants.includes(entrant) || samples.has(entrant.name))
+  const rows = shown.map((entrant) => rowOf(entrant, samples.get(entrant.name) ?? [], absences.get(entrant.name)))
   return { scenario, rows }
 }
 

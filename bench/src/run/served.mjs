@@ -6,11 +6,12 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { onServerCore } from './cores.mjs'
 
 const START_DEADLINE_MS = 20_000
-const STOP_DEADLINE_MS = 8000
+const RETRY_MS = 10
 const OUTPUT_LIMIT = 4000
 
 /** @typedef {import('../types.js').Served} Served */
@@ -46,10 +47,9 @@ export const serve = async (command, { listening, dir, env = {} }) => {
     running.delete(child)
   })
   const stop = async () => {
-    child.kill('SIGTERM')
-    const killer = setTimeout(() => child.kill('SIGKILL'), STOP_DEADLINE_MS)
+    // Nothing of it is needed any more, and goodbyes to thousands take their time.
+    child.kill('SIGKILL')
     await exited
-    clearTimeout(killer)
     if (dir !== undefined) rmSync(dir, { recursive: true, force: true })
   }
   /** @type {Promise<number>} */
@@ -73,12 +73,30 @@ export const serve = async (command, { listening, dir, env = {} }) => {
   })
   try {
     const port = await listens
+    await accepts(port)
     if (child.pid === undefined) throw new Error('a server without a process')
     return { pid: child.pid, port, dir, stop }
   } catch (error) {
     await stop()
     throw error
   }
+}
+
+/** Resolves once something listens: some say so before they do. @param {number} port */
+const accepts = async (port) => {
+  const untilMs = performance.now() + START_DEADLINE_MS
+  while (performance.now() < untilMs) {
+    const socket = connect(port, '127.0.0.1')
+    /** @type {Promise<boolean>} */
+    const opens = new Promise((resolve) => {
+      socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
+    })
+    const open = await opens
+    socket.destroy()
+    if (open) return
+    await sleep(RETRY_MS)
+  }
+  throw new ServeError(`nothing listens on port ${port}`)
 }
 
 /** A port that is free now, for servers that cannot take any. @returns {Promise<number>} */

@@ -14,6 +14,9 @@ export const median = (values) => {
 export const medians = (samples) => {
   const names = new Set(samples.flatMap((figures) => Object.keys(figures)))
   return Object.fromEntries(
-    [...names].map((name) => [name, median(samples.flatMap(({ [name]: value }) => (value === undefined ? [] : [value])))]),
+    [...names].map((name) => [
+      name,
+      median(samples.flatMap(({ [name]: value }) => (value === undefined ? [] : [value]))),
+    ]),
   )
 }

@@ -38,6 +38,7 @@ export const connectScenario = ({ quick }) => {
       title: peer === ws ? 'ws, handshake alone' : peer.title,
       peer,
       run,
+      slow: peer !== tidings,
     })),
     columns: [
       { figure: 'connectsPerSecond', title: 'connects/s', digits: 0 },

@@ -11,7 +11,9 @@ const KIB = 1024
 
 /** @param {import('../types.js').Size} size @returns {import('../types.js').Scenario} */
 export const idleScenario = ({ quick }) => {
-  const { connections, settleMs } = quick ? { connections: 200, settleMs: 300 } : { connections: 15_000, settleMs: 12_000 }
+  const { connections, settleMs } = quick
+    ? { connections: 200, settleMs: 300 }
+    : { connections: 15_000, settleMs: 12_000 }
   /**
    * @param {import('../types.js').Peer} peer
    * @param {boolean} own whether each connection has a channel of its own
@@ -47,6 +49,7 @@ export const idleScenario = ({ quick }) => {
     title: peer.title,
     peer,
     run: (/** @type {import('../types.js').Peer} */ self) => run(self, false),
+    slow: peer !== tidings && peer !== ws,
   }))
   const own = [tidings, socketIo, centrifugo].map((peer) => ({
     name: `${peer.name}-own`,

@@ -1,9 +1,31 @@
+import { compressionScenario } from './compression.mjs'
 import { connectScenario } from './connect.mjs'
+import { fanOutDiskScenario } from './fan-out-disk.mjs'
 import { fanOutScenario } from './fan-out.mjs'
 import { idleScenario } from './idle.mjs'
 import { latencyScenario } from './latency.mjs'
+import { pollingScenario } from './polling.mjs'
 import { publishScenario } from './publish.mjs'
 import { roomsScenario } from './rooms.mjs'
+import { channelsScenario, subscribersScenario } from './scaling.mjs'
+import { tickerScenario } from './ticker.mjs'
+import { wakeUpScenario } from './wake-up.mjs'
+import { wssScenario } from './wss.mjs'
 
 /** In the order in which they are run. */
-export const SCENARIOS = [fanOutScenario, roomsScenario, latencyScenario, idleScenario, connectScenario, publishScenario]
+export const SCENARIOS = [
+  fanOutScenario,
+  fanOutDiskScenario,
+  wssScenario,
+  roomsScenario,
+  latencyScenario,
+  pollingScenario,
+  idleScenario,
+  connectScenario,
+  publishScenario,
+  compressionScenario,
+  tickerScenario,
+  wakeUpScenario,
+  subscribersScenario,
+  channelsScenario,
+]

@@ -33,7 +33,10 @@ export const latencyScenario = ({ quick }) => {
   return {
     name: 'latency',
     title: '1,000 subscribers, 50 publications/s',
-    entrants: [tidings, ws, bun, centrifugo, socketIo].map((peer) => ({ name: peer.name, title: peer.title, peer, run })),
+    entrants: [tidings, ws, bun, centrifugo, socketIo].map((peer) => ({
+      ...{ name: peer.name, title: peer.title, peer, run },
+      slow: peer !== tidings && peer !== socketIo,
+    })),
     columns: [
       { figure: 'p99Ms', title: 'p99 ms', digits: 2 },
       { figure: 'p50Ms', title: 'p50 ms', digits: 2 },

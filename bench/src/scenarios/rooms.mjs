@@ -59,7 +59,10 @@ export const roomsScenario = ({ quick }) => {
   return {
     name: 'rooms',
     title: '2,000 channels of 10 members, everyone publishes in turn, at rising rates: the highest with p99 < 100 ms',
-    entrants: [tidings, socketIo, centrifugo].map((peer) => ({ name: peer.name, title: peer.title, peer, run })),
+    entrants: [tidings, socketIo, centrifugo].map((peer) => ({
+      ...{ name: peer.name, title: peer.title, peer, run },
+      slow: peer === centrifugo,
+    })),
     columns: [
       { figure: 'rate', title: 'publications/s', digits: 0 },
       { figure: 'p99Ms', title: 'p99 ms there', digits: 1 },

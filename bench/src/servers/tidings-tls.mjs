@@ -1,14 +1,10 @@
-/** Tidings in an application's own HTTPS server, with the configuration of the other rows. */
+/** Tidings in an application's own HTTPS server. */
 import { createTidings } from '@tidings/server'
 import { memory } from '@tidings/server/memory'
-import config from './tidings.config.mjs'
+import { allow, authenticate, contract } from './contract.mjs'
 import { listen, makeHttpServer } from './options.mjs'
 
-const { contract, authenticate, allow, compression } = config
-if (contract === undefined || authenticate === undefined || allow === undefined || 'channels' in contract) {
-  throw new TypeError('the configuration lacks something')
-}
-const tidings = createTidings({ backend: memory(), contract, authenticate, allow, compression })
+const tidings = createTidings({ backend: memory(), contract, authenticate, allow, compression: true })
 await tidings.ready
 const server = makeHttpServer()
 tidings.attach(server, { path: '/ws' })
