@@ -1,8 +1,8 @@
 /**
- * `npm run bench`: installs the bench's own packages if they are missing, builds ours if they are stale, and runs the bench.
+ * `npm run bench`: installs the bench's own packages if they are missing or stale, builds ours if they are stale, and runs the bench.
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 
 const BENCH = import.meta.dirname
@@ -15,7 +15,10 @@ const run = (what, command, words) => {
   if (status !== 0) process.exit(status ?? 1)
 }
 
-if (!existsSync(resolve(BENCH, 'node_modules/.package-lock.json'))) {
+const INSTALLED = resolve(BENCH, 'node_modules/.package-lock.json')
+const isInstalled =
+  existsSync(INSTALLED) && statSync(INSTALLED).mtimeMs >= statSync(resolve(BENCH, 'package-lock.json')).mtimeMs
+if (!isInstalled) {
   run('Installing the packages of the peers into bench/ …', 'npm', ['ci', '--prefix', BENCH, '--ignore-scripts'])
 }
 run('', process.execPath, [resolve(BENCH, '../scripts/build.mjs')])
