@@ -266,6 +266,82 @@ describe('C7', () => {
   })
 })
 
+describe('two copies of a directory that run at once', () => {
+  /** Run 2 goes on with the directory of run 1, run 3 has a copy of it; both have #1. */
+  const twins = (): [Story, number] => {
+    const story = new Story()
+    const subscription = story.subscribe()
+    story.join(subscription, story.position(0))
+    story.publish(1, 1)
+    story.item(subscription, 1)
+    story.add({ kind: 'node-ended', run: 1, how: 'stopped' })
+    story.add({ kind: 'store-copied', copy: 'a' })
+    story.start({ store: 'kept', of: 1 })
+    story.start({ store: 'restored', copy: 'a' })
+    return [story, subscription]
+  }
+
+  it('may each go on with what both have, and fence what only one has', () => {
+    const [story, subscription] = twins()
+    story.join(subscription)
+    story.publish(2, 2)
+    story.item(subscription, 2)
+    story.run = 2
+    story.join(subscription)
+    story.gap(subscription, 'epoch-changed', story.position(2, 3), story.position(1, 1), null)
+    story.acknowledge(story.send('other'), 2)
+    story.item(subscription, 2, { id: 'other' })
+    const verdict = checkHistory(story.history)
+    expect(verdict.violations).toEqual([])
+    expect(verdict.needlessGaps).toBe(0)
+    expect(verdict.eligible.C7).toBeGreaterThan(0)
+  })
+
+  it('break C7 when one resumes a position of what only the other has', () => {
+    const [story, subscription] = twins()
+    story.join(subscription)
+    story.publish(2, 2)
+    story.item(subscription, 2)
+    story.run = 2
+    story.acknowledge(story.send('other'), 2)
+    story.acknowledge(story.send('next'), 3)
+    story.join(subscription)
+    story.item(subscription, 3, { id: 'next' })
+    expect(failures(story)).toContain('C7 positions are fenced')
+  })
+
+  it('break C7 also when the run that goes on has the directory of the copy', () => {
+    const [story, subscription] = twins()
+    story.run = 2
+    story.join(subscription)
+    story.publish(2, 2)
+    story.item(subscription, 2)
+    for (const run of [2, 3]) story.add({ kind: 'node-ended', run, how: 'killed' })
+    story.run = 3
+    story.start({ store: 'kept', of: 3 })
+    story.join(subscription)
+    story.caughtUp(subscription, 2, 2)
+    expect(failures(story)).toContain('C7 positions are fenced')
+  })
+})
+
+describe('a full disk', () => {
+  it('may put what was refused behind later ones, and nothing else', () => {
+    const story = new Story()
+    const refused = story.send('a')
+    story.add({ kind: 'disk-full' })
+    story.add({ kind: 'disk-free' })
+    const later = story.send('b')
+    story.acknowledge(later, 1)
+    story.acknowledge(refused, 2)
+    const [next, last] = [story.send('c'), story.send('d')]
+    expect(failures(story)).toEqual([])
+    story.acknowledge(last, 3)
+    story.acknowledge(next, 4)
+    expect(failures(story)).toEqual(['C1 the order of one session'])
+  })
+})
+
 describe('needless gaps', () => {
   it('are counted and are no violation', () => {
     const [story, subscription] = begun()

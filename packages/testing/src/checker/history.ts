@@ -11,19 +11,29 @@ export interface ChannelFacts {
 
 /** What became of a node's store between the run before and this one. */
 export type StoreFate =
-  /** Nothing: what was on the disk still is. */
-  | { readonly store: 'kept' }
+  /** Nothing: what was on the disk still is. `of`: it is the one of this run; default: of the one before. */
+  | { readonly store: 'kept'; readonly of?: number }
   | { readonly store: 'wiped' }
   /** It is the one that was copied then. */
   | { readonly store: 'restored'; readonly copy: string }
 
-/** A node's process began; runs are numbered from 1. */
+/** A node's process began; runs are numbered from 1, and more than one may be under way, each with its own store. */
 export type NodeStarted = { readonly kind: 'node-started'; readonly run: number } & StoreFate
 
 export interface NodeEnded {
   readonly kind: 'node-ended'
   readonly run: number
   readonly how: string
+}
+
+/** The disk of the nodes has no room from here on: they refuse publishes, which clients then try again. */
+export interface DiskFull {
+  readonly kind: 'disk-full'
+}
+
+/** It has room again. */
+export interface DiskFree {
+  readonly kind: 'disk-free'
 }
 
 /** While no node runs. */
@@ -160,6 +170,8 @@ type Happened =
   | NodeStarted
   | NodeEnded
   | StoreCopied
+  | DiskFull
+  | DiskFree
   | PublishEvent
   | AcknowledgedEvent
   | RejectedEvent

@@ -105,6 +105,7 @@ export class Stream {
     this.#position = event.position
     this.#item = event
     this.#itemRun = event.run
+    if (event.run !== undefined) this.#positionRun = event.run
     this.#at = event
   }
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Codec, Position, ServerMessage, SlowPolicy } from '@tidings/protocol'
-import type { Random } from '../backend-suite/random.js'
+import type { Random } from '../random.js'
 import type { NewEvent } from '../checker/history.js'
 import { ClientLink } from './client-link.js'
 import { hashOf } from './payload.js'

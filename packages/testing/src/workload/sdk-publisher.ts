@@ -1,6 +1,6 @@
 import type { Client, PublishResult } from '@tidings/client'
 import type { Codec } from '@tidings/protocol'
-import type { Random } from '../backend-suite/random.js'
+import type { Random } from '../random.js'
 import type { Recorder } from '../recorder/recorder.js'
 import type { ClientLink } from './client-link.js'
 import { hashOf, randomData } from './payload.js'
@@ -69,6 +69,10 @@ export class SdkPublisher implements Publisher {
     this.#random = world.random(options.name)
     ;({ client: this.#client, link: this.#link } = this.#open())
     this.#timer = setInterval(() => this.#publishSome(), Math.max(1, 1000 / options.perSecond))
+  }
+
+  get clientPort(): number {
+    return this.#link.clientPort
   }
 
   rest(isResting: boolean): void {

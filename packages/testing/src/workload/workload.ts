@@ -1,7 +1,7 @@
 import type { Client } from '@tidings/client'
 import { jsonCodec, type SlowPolicy } from '@tidings/protocol'
 import { msgpackCodec } from '@tidings/protocol/msgpack'
-import type { Random } from '../backend-suite/random.js'
+import type { Random } from '../random.js'
 import type { ChannelFacts } from '../checker/history.js'
 import type { ClientLink } from './client-link.js'
 import { HistoryReader } from './history-reader.js'
@@ -67,6 +67,11 @@ export class Workload {
   /** Publishes that are not settled. */
   get unsettled(): number {
     return [...this.#publishers.sdk, ...this.#publishers.raw].reduce((sum, { unsettled }) => sum + unsettled, 0)
+  }
+
+  /** The ports of clients that publish and subscribe to nothing. */
+  get publisherPorts(): ReadonlySet<number> {
+    return new Set([...this.#publishers.sdk, ...this.#publishers.raw].map(({ clientPort }) => clientPort))
   }
 
   rest(isResting: boolean): void {
