@@ -63,7 +63,7 @@ export class Excerpts {
       case 'disk-free':
         return 'disk: has room again'
       case 'publish':
-        return `${attempt(event.attempt)}: ${event.publisher} sends id ${short(event.id)}, data ${event.hash}`
+        return `${attempt(event.attempt)}: ${event.publisher} sends id ${short(event.id)}, data ${event.hash}${event.unheard === undefined ? '' : ', not to be echoed'}`
       case 'acknowledged':
         return `${attempt(event.attempt)}: acknowledged #${event.offset} at ${event.position}, ${event.durability}${event.duplicate ? ', duplicate' : ''}${runOf(event)}`
       case 'rejected':

@@ -55,6 +55,13 @@ export interface PublishEvent {
   readonly hash: string
   /** Which connection of which client it was handed to; absent: none was open, or it is not known. */
   readonly connection?: string
+  /** The client, if it asked not to hear the publication. */
+  readonly client?: string
+  /**
+   * Whose own subscriptions get a mark in its place: those of the session that it was handed to; or are never handed it:
+   * those of the client. Absent: everybody gets it.
+   */
+  readonly unheard?: 'session' | 'client'
 }
 
 export interface AcknowledgedEvent {
@@ -106,6 +113,7 @@ export interface JoinedEvent {
   /** A time at which the server was not asked yet: what was acknowledged before it is not after where this begins. */
   readonly askedMs: number
   readonly run?: number
+  readonly connection?: string
   readonly position?: Position
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ServerMessage } from '@tidings/protocol'
+import type { Random } from '../random.js'
 import { between } from '../workload/world.js'
 import type { NodeFault, NodeFaultParts } from './node-faults.js'
 import { Probe, type ProbePublish } from './probe.js'
@@ -13,6 +14,11 @@ const PROBE_BYTES = 60_000
 /** As much as the small disk holds. */
 const MAX_PROBES = 1200
 const MAX_LEFT_BYTES = 1_500_000
+/** Three times what a batch needs. */
+const ROUND_BYTES = 2_000_000
+const BATCH = 10
+const ROUNDS = 10
+const MAX_WRITING_MS = 6
 const MAX_FULL_MS = 1500
 const MAX_HELD_MS = 2500
 const RETRY_MS = 20
@@ -39,16 +45,39 @@ const finding = async (server: ServerUnderTest, fault: string, strike: () => Pro
   }
 }
 
+/** Publishes. Returns whether the disk was full; every other answer than that and yes is wrong. */
+const isRefused = async (probe: Probe, publish: ProbePublish): Promise<boolean> => {
+  const answer = await probe.publish(publish)
+  if (answer.type === 'published') return false
+  if (answer.type === 'error' && answer.code === 'storage-full' && answer.retryable) return true
+  throw new Wrong(`a publish on a full disk was answered ${JSON.stringify(answer)}`)
+}
+
+/** The last room goes while a batch is being written, again and again: some batches find none in the middle of it. */
+const fillWhileWriting = async (probe: Probe, disk: SmallDisk, random: Random): Promise<void> => {
+  const data = new Uint8Array(PROBE_BYTES)
+  for (let round = 0; round < ROUNDS; round += 1) {
+    disk.release(ROUND_BYTES)
+    const batch = Array.from({ length: BATCH }, () => probe.compose(ON_DISK, data))
+    const answers = batch.map((publish) => isRefused(probe, publish))
+    const filled = sleep(between(random, 0, MAX_WRITING_MS)).then(() => {
+      disk.fill()
+      return false
+    })
+    const outcomes = await Promise.all([...answers, filled])
+    for (const [index, refused] of outcomes.entries()) {
+      const publish = batch[index]
+      if (refused && publish !== undefined) probe.giveUp(publish, 'storage-full')
+    }
+  }
+}
+
 /** Publishes until the disk is full. Returns the publication that was refused. */
 const untilRefused = async (probe: Probe): Promise<ProbePublish> => {
   const data = new Uint8Array(PROBE_BYTES)
   for (let count = 0; count < MAX_PROBES; count += 1) {
     const publish = probe.compose(ON_DISK, data)
-    const answer = await probe.publish(publish)
-    if (answer.type === 'published') continue
-    expectAnswer('a publish on a full disk', answer, 'error')
-    if (answer.type === 'error' && answer.code === 'storage-full' && answer.retryable) return publish
-    throw new Wrong(`a publish on a full disk was answered ${JSON.stringify(answer)}`)
+    if (await isRefused(probe, publish)) return publish
   }
   throw new Wrong(`${MAX_PROBES} publishes of ${PROBE_BYTES} bytes went to a full disk`)
 }
@@ -103,6 +132,7 @@ const fill = async (disk: SmallDisk, { server, random, tally, recorder }: NodeFa
   try {
     disk.fill(random.chance(0.5) ? 0 : between(random, 0, MAX_LEFT_BYTES))
     refused = await untilRefused(probe)
+    if (random.chance(0.5)) await fillWhileWriting(probe, disk, random)
     await othersGoOn(probe)
     await sleep(between(random, 0, MAX_FULL_MS))
     isStarting = random.chance(0.25)

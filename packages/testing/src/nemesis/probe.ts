@@ -50,6 +50,11 @@ export class Probe {
     return reply
   }
 
+  /** What was refused, and will not be sent again. */
+  giveUp({ attempt }: ProbePublish, code: string): void {
+    this.#recorder.record({ kind: 'rejected', attempt, code })
+  }
+
   /** Subscribes; resolves with what the server answers. */
   subscribe(channel: string, rewind?: number): Promise<ServerMessage> {
     const start = rewind === undefined ? undefined : { rewind: { count: rewind } }

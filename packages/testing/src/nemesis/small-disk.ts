@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, rmSync, statfsSync, statSync, truncateSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -50,7 +50,13 @@ export class SmallDisk {
     }
   }
 
-  /** Gives back what `fill` took. */
+  /** Gives back so much of what `fill` took. */
+  release(bytes: number): void {
+    const path = join(this.dir, BALLAST)
+    truncateSync(path, Math.max(0, statSync(path).size - bytes))
+  }
+
+  /** Gives back all that `fill` took. */
   free(): void {
     rmSync(join(this.dir, BALLAST), { force: true })
   }

@@ -28,7 +28,8 @@ export const POWER_MOMENTS = ['commit', 'committed', 'flushed', 'acknowledged', 
 const START_MOMENTS = ['commit', 'committed', 'flushed'] as const satisfies readonly DiskMoment[]
 
 const MAX_PAUSE_MS = 400
-const MAX_HELD_MS = 80
+const MIN_HELD_MS = 50
+const MAX_HELD_MS = 250
 /** A moment that does not come by then is not waited for. */
 const MOMENT_MS = 1000
 const CALM_EVERY = 4
@@ -125,7 +126,7 @@ const isHeld = ({ disk }: PoweredNode): Promise<boolean> => {
 /** What is committed and not flushed can be read from the store: whoever comes now must not be given it. */
 const readWhatIsHeld = async ({ node, workload, random }: Parts): Promise<void> => {
   const readers = workload.readAll()
-  await sleep(between(random, 1, MAX_HELD_MS))
+  await sleep(between(random, MIN_HELD_MS, MAX_HELD_MS))
   node.fail('committed')
   for (const reader of readers) workload.leave(reader)
 }
