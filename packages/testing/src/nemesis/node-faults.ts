@@ -35,7 +35,7 @@ const kill = async (server: ServerUnderTest, tally: Tally): Promise<void> => {
 export const NODE_FAULTS: readonly [NodeFault, ...NodeFault[]] = [
   {
     name: 'kill',
-    weight: 10,
+    weight: 18,
     strike: async ({ server, random, tally }) => {
       await kill(server, tally)
       if (random.chance(0.3)) await sleep(between(random, 1, 400))
@@ -44,7 +44,7 @@ export const NODE_FAULTS: readonly [NodeFault, ...NodeFault[]] = [
   },
   {
     name: 'kill again while it starts',
-    weight: 2,
+    weight: 4,
     strike: async ({ server, random, tally }) => {
       await kill(server, tally)
       for (let time = between(random, 1, 2); time > 0; time -= 1) {
@@ -108,8 +108,7 @@ export const NODE_FAULTS: readonly [NodeFault, ...NodeFault[]] = [
     weight: 1.5,
     strike: async ({ server, proxy, random, tally }) => {
       tally.twins += 1
-      const signal = (): 'SIGKILL' | 'SIGTERM' => (random.chance(0.5) ? 'SIGKILL' : 'SIGTERM')
-      await server.end(signal())
+      await (random.chance(0.5) ? kill(server, tally) : server.end('SIGTERM'))
       await server.startTwins()
       for (let turns = between(random, 2, 5); turns > 0; turns -= 1) {
         await sleep(between(random, 50, 500))
@@ -118,7 +117,9 @@ export const NODE_FAULTS: readonly [NodeFault, ...NodeFault[]] = [
         for (const connection of proxy.connections) if (random.chance(0.6)) connection.reset()
       }
       await sleep(between(random, 50, 500))
-      await server.start(await server.endTwins(signal(), random.chance(0.5) ? 'original' : 'copy'))
+      const signal = random.chance(0.5) ? 'SIGKILL' : 'SIGTERM'
+      if (signal === 'SIGKILL') tally.kills += 2
+      await server.start(await server.endTwins(signal, random.chance(0.5) ? 'original' : 'copy'))
     },
   },
   {
