@@ -1,7 +1,9 @@
 /**
  * Proves that the fault harness can fail: plants one fault at a time in a copy of the built server, outside this checkout,
- * and shows that the harness catches it. `--only PART` runs those whose name contains PART; `--rounds 4` bounds the tries.
+ * and shows that the harness catches it. `--only PART` runs those whose name contains PART; `--rounds 4` bounds the tries;
+ * `--check` only looks whether each can still be planted.
  */
+import { execFileSync } from 'node:child_process'
 import {
   cpSync,
   existsSync,
@@ -20,6 +22,7 @@ import { runEpisode, Summary } from '@tidings/testing/soak'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const EPISODE_MS = 15_000
+const POWER_FAILURES = 12
 
 /**
  * @typedef {object} Plant
@@ -27,7 +30,9 @@ const EPISODE_MS = 15_000
  * @property {string} file in the server's `dist`
  * @property {string} find exactly once in the file
  * @property {string} put in its place
- * @property {readonly string[]} emphasis faults that bring it out
+ * @property {readonly string[]} [emphasis] faults that bring it out
+ * @property {boolean} [smallDisk] whether the data has to be on a disk that gets full
+ * @property {boolean} [power] power failures bring it out, which no fault of a process does
  */
 
 /** @type {readonly Plant[]} */
@@ -93,7 +98,72 @@ const PLANTS = [
     file: 'backend/disk/disk-channel.js',
     find: 'this.#lineage.numberOf(parsed.log)',
     put: 'this.#lineage.current',
-    emphasis: ['copy', 'restore', 'wipe'],
+    emphasis: ['copy', 'restore', 'wipe', 'two copies'],
+  },
+  {
+    name: 'ignore where an incarnation ended',
+    file: 'backend/disk/disk-channel.js',
+    find: 'last !== undefined && parsed.offset <= last',
+    put: 'last !== undefined',
+    emphasis: ['copy', 'restore'],
+  },
+  {
+    name: 'acknowledge before the flush',
+    file: 'backend/disk/writer.js',
+    find: 'await this.#store.flushed();',
+    put: '{ const late = this.#store.flushed(); for (const job of accepted) job.resolve(); await late; }',
+    power: true,
+  },
+  {
+    name: 'deliver before the flush',
+    file: 'backend/disk/writer.js',
+    find: 'await this.#store.flushed();',
+    put: '{ const late = this.#store.flushed(); for (const job of accepted) job.tell?.(); await late; }',
+    power: true,
+  },
+  {
+    name: 'read past the watermark',
+    file: 'backend/disk/disk-channel.js',
+    find: 'get tail() {\n        return this.#durable.tail;',
+    put:
+      'get tail() {\n        const { tail } = this.#inFlight ?? this.#durable;\n' +
+      "        return this.#store.get('log', this.#keys.key(tail)) === undefined ? this.#durable.tail : tail;",
+    power: true,
+  },
+  {
+    name: 'mark what others published as one’s own',
+    file: 'fanout/encode.js',
+    find: 'muted?.has(publication.offset) === true',
+    put: 'muted !== undefined',
+  },
+  {
+    name: 'echo what was not to be echoed',
+    file: 'fanout/subscription.js',
+    find: 'this.#muted.add(offset);',
+    put: '',
+  },
+  {
+    name: 'go on after a failed sync',
+    file: 'backend/disk/writer.js',
+    find: 'await this.#store.flushed();',
+    put: 'await this.#store.flushed().catch(() => undefined);',
+    emphasis: ['failing sync'],
+  },
+  {
+    name: 'take a full disk for a broken one',
+    file: 'backend/disk/writer.js',
+    find: "error instanceof StoreError && error.kind === 'full'",
+    put: 'false',
+    emphasis: ['full disk'],
+    smallDisk: true,
+  },
+  {
+    name: 'stay full when there is room again',
+    file: 'backend/disk/disk-log.js',
+    find: 'this.#touched.clear();\n        this.#roomBytes = null;',
+    put: 'this.#touched.clear(); if ((this.#roomBytes?.disk ?? 1e9) > 1e6) this.#roomBytes = null;',
+    emphasis: ['full disk'],
+    smallDisk: true,
   },
   {
     name: 'start every log in memory with the same epoch',
@@ -116,6 +186,7 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
     rounds: { type: 'string', default: '4' },
     seed: { type: 'string', default: '1' },
+    check: { type: 'boolean', default: false },
   },
 })
 
@@ -143,24 +214,61 @@ const copyServer = () => {
   }
   const server = join(modules, '@tidings', 'server')
   copy(join(ROOT, 'packages/server'), server, ['package.json', 'dist'])
+  // For the power failures: the harness that runs the server in its own process has to find this server.
+  copy(join(ROOT, 'packages/testing'), join(modules, '@tidings', 'testing'), ['package.json', 'dist'])
   copy(join(ROOT, 'packages/cli'), join(modules, 'tidings'), ['package.json', 'dist', 'bin'])
   return { dir, cli: join(modules, 'tidings', 'bin', 'tidings.js'), server: join(server, 'dist') }
 }
 
 /**
- * Throws when the text to be replaced is not there exactly once: then the plant has to follow the source.
+ * The file with the fault in it. Throws when the text to be replaced is not there exactly once: then the plant has to
+ * follow the source.
  * @param {string} dist
  * @param {Plant} plant
  */
-const plantIn = (dist, { name, file, find, put }) => {
-  const path = join(dist, file)
-  const text = readFileSync(path, 'utf8')
+const planted = (dist, { name, file, find, put }) => {
+  const text = readFileSync(join(dist, file), 'utf8')
   const count = text.split(find).length - 1
   if (count !== 1) throw new Error(`'${name}': found ${count} times in ${file}: ${find}`)
-  writeFileSync(
-    path,
-    text.replace(find, () => put),
-  )
+  return text.replace(find, () => put)
+}
+
+/** Runs with the server that it finds beside itself, and prints what came of it. */
+const POWER_PROGRAM = `
+import { runPowerEpisode, Summary } from '@tidings/testing/soak'
+const [seed, failures] = process.argv.slice(2).map(Number)
+const summary = new Summary()
+summary.add(await runPowerEpisode({ seed, failures }))
+const { violations, violationCount, failures: failed, untried, tally } = summary
+process.stdout.write(JSON.stringify({ violations, violationCount, failures: failed, untried: [...untried], tally }))
+`
+
+/**
+ * @typedef {object} Outcome
+ * @property {readonly import('@tidings/testing').Violation[]} violations
+ * @property {number} violationCount
+ * @property {readonly string[]} failures
+ * @property {Iterable<string>} untried
+ * @property {{ kills: number, cuts: number, powerFailures: number }} tally
+ */
+
+/**
+ * @param {Plant} plant
+ * @param {number} seed
+ * @param {{ readonly dir: string, readonly cli: string }} copy
+ * @returns {Promise<Outcome>}
+ */
+const runOnce = async ({ power = false, smallDisk = false, emphasis = [] }, seed, { dir, cli }) => {
+  if (power) {
+    const file = join(dir, 'power.mjs')
+    writeFileSync(file, POWER_PROGRAM)
+    const told = execFileSync(process.execPath, [file, String(seed), String(POWER_FAILURES)], { encoding: 'utf8' })
+    return /** @type {Outcome} */ (JSON.parse(told))
+  }
+  const program = /** @type {const} */ ([process.execPath, cli])
+  const summary = new Summary()
+  summary.add(await runEpisode({ seed, durationMs: EPISODE_MS, program, emphasis, smallDisk }))
+  return summary
 }
 
 /**
@@ -169,33 +277,37 @@ const plantIn = (dist, { name, file, find, put }) => {
  * @returns {Promise<boolean>}
  */
 const isCaught = async (plant) => {
-  const { dir, cli, server } = copyServer()
+  const copy = copyServer()
   try {
-    plantIn(server, plant)
+    writeFileSync(join(copy.server, plant.file), planted(copy.server, plant))
     for (let round = 0; round < Number(values.rounds); round += 1) {
       const seed = Number(values.seed) + round
-      const program = /** @type {const} */ ([process.execPath, cli])
-      const episode = await runEpisode({ seed, durationMs: EPISODE_MS, program, emphasis: plant.emphasis })
-      const summary = new Summary()
-      summary.add(episode)
-      if (summary.violationCount === 0) continue
-      const promises = [...new Set(summary.violations.map(({ promise, check }) => `${promise} (${check})`))]
-      const found = promises.length > 0 ? promises.join(', ') : (summary.failures[0] ?? '').slice(0, 200)
-      console.log(
-        `caught    ${plant.name}: ${found}; seed ${seed}, ${summary.tally.kills} kills, ${summary.tally.cuts} cuts`,
-      )
-      for (const line of summary.violations[0]?.excerpt ?? []) console.log(`            ${line}`)
+      const { violations, violationCount, failures, untried, tally } = await runOnce(plant, seed, copy)
+      for (const fault of untried) console.log(`not tried here: ${fault}`)
+      if (violationCount === 0) continue
+      const promises = [...new Set(violations.map(({ promise, check }) => `${promise} (${check})`))]
+      const found = promises.length > 0 ? promises.join(', ') : (failures[0] ?? '').slice(0, 200)
+      const { kills, cuts, powerFailures } = tally
+      const faults = plant.power === true ? `${powerFailures} power failures` : `${kills} kills, ${cuts} cuts`
+      console.log(`caught    ${plant.name}: ${found}; seed ${seed}, ${faults}`)
+      for (const line of violations[0]?.excerpt ?? []) console.log(`            ${line}`)
       return true
     }
     console.log(`NOT CAUGHT ${plant.name}: ${values.rounds} rounds`)
     return false
   } finally {
-    rmSync(dir, { recursive: true, force: true })
+    rmSync(copy.dir, { recursive: true, force: true })
   }
 }
 
 const chosen = PLANTS.filter(({ name }) => name.includes(values.only))
-let missed = 0
-for (const plant of chosen) if (!(await isCaught(plant))) missed += 1
-console.log(`${chosen.length - missed} of ${chosen.length} planted faults caught`)
-process.exitCode = missed > 0 || chosen.length === 0 ? 1 : 0
+// All of them before any is tried, which takes minutes.
+for (const plant of PLANTS) planted(join(ROOT, 'packages/server/dist'), plant)
+if (values.check) {
+  console.log(`${PLANTS.length} faults can be planted`)
+} else {
+  let missed = 0
+  for (const plant of chosen) if (!(await isCaught(plant))) missed += 1
+  console.log(`${chosen.length - missed} of ${chosen.length} planted faults caught`)
+  process.exitCode = missed > 0 || chosen.length === 0 ? 1 : 0
+}

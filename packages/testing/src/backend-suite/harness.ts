@@ -11,7 +11,7 @@ import type {
 import { BackendError } from '@tidings/server'
 import type { Durability, Gap } from '@tidings/protocol'
 import { expect } from 'vitest'
-import { FakeClock } from './fake-clock.js'
+import { FakeClock } from '../fake-clock.js'
 
 /** One backend for one test. The suite closes it. */
 export interface BackendInstance {

@@ -11,7 +11,7 @@ import type {
   Watch,
 } from '@tidings/server'
 import type { Rewind } from '@tidings/protocol'
-import { Random } from './random.js'
+import { Random } from '../random.js'
 import { unavailable, type Weather } from './weather.js'
 
 const STRIDE = 7

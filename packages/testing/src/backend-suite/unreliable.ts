@@ -1,5 +1,5 @@
 import type { Backend } from '@tidings/server'
-import { Random } from './random.js'
+import { Random } from '../random.js'
 import { UnreliableLog } from './unreliable-log.js'
 import { Weather } from './weather.js'
 

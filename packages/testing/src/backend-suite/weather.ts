@@ -1,5 +1,5 @@
 import { BackendError } from '@tidings/server'
-import type { Random } from './random.js'
+import type { Random } from '../random.js'
 import type { UnreliableRates } from './unreliable.js'
 
 /** What a refused call, and one whose answer is lost, rejects with. */

@@ -66,9 +66,19 @@ export class ChannelLogs {
     return this.#log(log).places.get(offset)
   }
 
+  /** Whether a content is known to be anywhere in a log. */
+  has(log: string, content: string): boolean {
+    return this.#log(log).offsets.has(content)
+  }
+
+  /** The publication that a position names, if it was seen. */
+  named(channel: string, position: Position): { readonly content: string; readonly offset: number } | undefined {
+    return this.#positions.get(`${channel} ${position}`)
+  }
+
   /** The offset that a position names, if a publication with it was seen. */
   offsetOf(channel: string, position: Position): number | undefined {
-    return this.#positions.get(`${channel} ${position}`)?.offset
+    return this.named(channel, position)?.offset
   }
 
   /** The acknowledged publication with the largest offset of those acknowledged by then, and sent after `sentAfterMs`. */

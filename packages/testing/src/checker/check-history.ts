@@ -2,7 +2,8 @@ import { ChannelLogs } from './channel-logs.js'
 import { Findings, type Verdict } from './findings.js'
 import type { ChannelFacts, EventOf, History, HistoryEvent } from './history.js'
 import { Lateness } from './lateness.js'
-import { Publishes } from './publishes.js'
+import { OwnEcho } from './own-echo.js'
+import { contentOf, Publishes } from './publishes.js'
 import { Stores } from './stores.js'
 import { Stream, type StreamParts } from './stream.js'
 
@@ -29,11 +30,31 @@ export const checkHistory = (history: History, options: CheckOptions = {}): Verd
   const stores = new Stores(history)
   const publishes = new Publishes(history, channels, stores, findings)
   const logs = new ChannelLogs(findings)
+  const ownEcho = new OwnEcho(history, logs)
   publishes.tell(logs)
   publishes.check()
-  followStreams(history, { channels, publishes, stores, logs, findings, deadlineMs })
+  tellItems(history, channels, stores, logs)
+  followStreams(history, { channels, publishes, stores, logs, ownEcho, findings, deadlineMs })
   checkMemory(history, findings)
   return findings.verdict()
+}
+
+/** Tells the logs of all deliveries, in the order they came. */
+const tellItems = (
+  history: History,
+  channels: ReadonlyMap<string, ChannelFacts>,
+  stores: Stores,
+  logs: ChannelLogs,
+): void => {
+  const channelOf = new Map<number, ChannelFacts | undefined>()
+  for (const event of history.events) {
+    if (event.kind === 'subscribe') channelOf.set(event.subscription, channels.get(event.channel))
+    if (event.kind !== 'item' || event.hash === undefined) continue
+    const channel = channelOf.get(event.subscription)
+    if (channel === undefined) continue
+    const log = event.run === undefined ? undefined : stores.logOf(channel, event.run)
+    logs.add(channel.name, log, contentOf(event), event)
+  }
 }
 
 interface FollowParts {
@@ -41,6 +62,7 @@ interface FollowParts {
   readonly publishes: Publishes
   readonly stores: Stores
   readonly logs: ChannelLogs
+  readonly ownEcho: OwnEcho
   readonly findings: Findings
   readonly deadlineMs: number
 }

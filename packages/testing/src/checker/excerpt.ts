@@ -1,6 +1,7 @@
 import type { History, HistoryEvent } from './history.js'
 
 const MAX_LINES = 12
+const STORE_CHANGES: readonly string[] = ['node-ended', 'node-started', 'store-copied', 'disk-full', 'disk-free']
 
 const seconds = (atMs: number): string => `${(atMs / 1000).toFixed(3).padStart(9)} s`
 
@@ -38,7 +39,7 @@ export class Excerpts {
   }
 
   #isStoreChange(event: HistoryEvent): boolean {
-    return event.kind === 'node-ended' || event.kind === 'node-started' || event.kind === 'store-copied'
+    return STORE_CHANGES.includes(event.kind)
   }
 
   #line(event: HistoryEvent): string {
@@ -57,8 +58,12 @@ export class Excerpts {
         return `node: run ${event.run} ends, ${event.how}`
       case 'store-copied':
         return `store: copied as ${event.copy}`
+      case 'disk-full':
+        return 'disk: full from here on'
+      case 'disk-free':
+        return 'disk: has room again'
       case 'publish':
-        return `${attempt(event.attempt)}: ${event.publisher} sends id ${short(event.id)}, data ${event.hash}`
+        return `${attempt(event.attempt)}: ${event.publisher} sends id ${short(event.id)}, data ${event.hash}${event.unheard === undefined ? '' : ', not to be echoed'}`
       case 'acknowledged':
         return `${attempt(event.attempt)}: acknowledged #${event.offset} at ${event.position}, ${event.durability}${event.duplicate ? ', duplicate' : ''}${runOf(event)}`
       case 'rejected':

@@ -11,19 +11,29 @@ export interface ChannelFacts {
 
 /** What became of a node's store between the run before and this one. */
 export type StoreFate =
-  /** Nothing: what was on the disk still is. */
-  | { readonly store: 'kept' }
+  /** Nothing: what was on the disk still is. `of`: it is the one of this run; default: of the one before. */
+  | { readonly store: 'kept'; readonly of?: number }
   | { readonly store: 'wiped' }
   /** It is the one that was copied then. */
   | { readonly store: 'restored'; readonly copy: string }
 
-/** A node's process began; runs are numbered from 1. */
+/** A node's process began; runs are numbered from 1, and more than one may be under way, each with its own store. */
 export type NodeStarted = { readonly kind: 'node-started'; readonly run: number } & StoreFate
 
 export interface NodeEnded {
   readonly kind: 'node-ended'
   readonly run: number
   readonly how: string
+}
+
+/** The disk of the nodes has no room from here on: they refuse publishes, which clients then try again. */
+export interface DiskFull {
+  readonly kind: 'disk-full'
+}
+
+/** It has room again. */
+export interface DiskFree {
+  readonly kind: 'disk-free'
 }
 
 /** While no node runs. */
@@ -45,6 +55,13 @@ export interface PublishEvent {
   readonly hash: string
   /** Which connection of which client it was handed to; absent: none was open, or it is not known. */
   readonly connection?: string
+  /** The client, if it asked not to hear the publication. */
+  readonly client?: string
+  /**
+   * Whose own subscriptions get a mark in its place: those of the session that it was handed to; or are never handed it:
+   * those of the client. Absent: everybody gets it.
+   */
+  readonly unheard?: 'session' | 'client'
 }
 
 export interface AcknowledgedEvent {
@@ -96,6 +113,7 @@ export interface JoinedEvent {
   /** A time at which the server was not asked yet: what was acknowledged before it is not after where this begins. */
   readonly askedMs: number
   readonly run?: number
+  readonly connection?: string
   readonly position?: Position
 }
 
@@ -160,6 +178,8 @@ type Happened =
   | NodeStarted
   | NodeEnded
   | StoreCopied
+  | DiskFull
+  | DiskFree
   | PublishEvent
   | AcknowledgedEvent
   | RejectedEvent

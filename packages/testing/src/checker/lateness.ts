@@ -72,7 +72,7 @@ export class Lateness {
     const highest = logs.highest(stores.logOf(channel, run), dueMs, sentAfterMs)
     if (highest === undefined) return
     findings.eligible('C3')
-    if (offset !== undefined && highest.offset <= offset) return
+    if (offset !== undefined && stream.hasAllTo(highest.offset)) return
     const where = offset === undefined ? 'has nothing' : `is still at #${offset}`
     const summary = `#${highest.offset} was acknowledged, and ${deadlineMs} ms later the subscription ${where}`
     findings.violation('C3', 'in time', summary, [stream.at, this.#joined, highest.event, event])

@@ -28,11 +28,15 @@ export class Publishes {
   readonly #stores: Stores
   readonly #attempts = new Map<number, Attempt>()
   readonly #byId = new Map<string, Attempt[]>()
+  /** When the disk had no room. */
+  readonly #full: { readonly fromMs: number; readonly toMs: number }[] = []
 
   constructor(history: History, channels: ReadonlyMap<string, ChannelFacts>, stores: Stores, findings: Findings) {
     this.#findings = findings
     this.#stores = stores
     for (const event of history.events) {
+      if (event.kind === 'disk-full') this.#full.push({ fromMs: event.atMs, toMs: Infinity })
+      if (event.kind === 'disk-free') this.#full.push({ fromMs: this.#full.pop()?.fromMs ?? 0, toMs: event.atMs })
       if (event.kind === 'publish') this.#add(event, channels)
       if (event.kind === 'acknowledged' || event.kind === 'rejected' || event.kind === 'unknown') {
         const attempt = this.#attempts.get(event.attempt)
@@ -162,6 +166,11 @@ export class Publishes {
     }
   }
 
+  /** Whether the disk had no room at a time between a publish and its outcome. */
+  #isRefusing({ sent, outcome }: Attempt): boolean {
+    return this.#full.some(({ fromMs, toMs }) => fromMs <= (outcome?.atMs ?? Infinity) && toMs >= sent.atMs)
+  }
+
   /** What one connection was handed in order and acknowledged itself is stored in that order. */
   #checkSessionOrder(): void {
     const last = new Map<string, { readonly attempt: Attempt; readonly offset: number }>()
@@ -173,6 +182,8 @@ export class Publishes {
       const before = last.get(key)
       last.set(key, { attempt, offset: outcome.offset })
       if (before === undefined) continue
+      // It may have been refused and tried again, and a retry may land after later ones.
+      if (this.#isRefusing(before.attempt)) continue
       this.#findings.eligible('C1')
       if (before.offset <= outcome.offset) continue
       const summary = `one session's publications are stored in another order than it sent them`

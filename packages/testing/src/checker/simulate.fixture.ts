@@ -1,4 +1,4 @@
-import { Random } from '../backend-suite/random.js'
+import { Random } from '../random.js'
 import type { History } from './history.js'
 import { Story } from './story.fixture.js'
 

@@ -26,7 +26,9 @@ export class Stores {
     for (const event of history.events) {
       if (event.kind === 'store-copied') copies.set(event.copy, { era, atMs: event.atMs })
       if (event.kind !== 'node-started') continue
-      if (event.store !== 'kept') {
+      if (event.store === 'kept') {
+        if (event.of !== undefined) era = this.#eraOfRun.get(event.of) ?? era
+      } else {
         count += 1
         const copiedFrom = event.store === 'restored' ? copies.get(event.copy) : undefined
         era = { number: count, copiedFrom }

@@ -2,6 +2,7 @@ import type { Position } from '@tidings/protocol'
 import type { ChannelLogs } from './channel-logs.js'
 import type { Findings } from './findings.js'
 import type { ChannelFacts, EventOf, HistoryEvent } from './history.js'
+import type { OwnEcho } from './own-echo.js'
 import { contentOf, type Publishes } from './publishes.js'
 import type { Parting, Stores } from './stores.js'
 
@@ -14,6 +15,7 @@ export interface StreamParts {
   readonly logs: ChannelLogs
   readonly publishes: Publishes
   readonly stores: Stores
+  readonly ownEcho: OwnEcho
   readonly findings: Findings
   /** What comes before what, by whoever saw both: shared by all streams. */
   readonly order: Map<string, { readonly before: string; readonly event: HistoryEvent }>
@@ -28,6 +30,7 @@ interface Fence {
 /** Follows what one subscription was given, in its order. */
 export class Stream {
   readonly #parts: StreamParts
+  readonly #client: string
   /** Where it is, as far as that is known. */
   #offset: number | undefined
   #position: Position | undefined
@@ -45,6 +48,7 @@ export class Stream {
 
   constructor(parts: StreamParts, event: EventOf<'subscribe'>) {
     this.#parts = parts
+    this.#client = event.client
     if (event.wholeLog !== true || !parts.channel.keepsAll) return
     this.#offset = 0
     this.#at = event
@@ -60,6 +64,12 @@ export class Stream {
   /** What said where it is. */
   get at(): HistoryEvent | undefined {
     return this.#at
+  }
+
+  /** Whether it was given everything up to this offset, but what its client asked not to hear. */
+  hasAllTo(offset: number): boolean {
+    this.#passOver(offset)
+    return (this.offset ?? -1) >= offset
   }
 
   joined(event: Joined): void {
@@ -93,6 +103,8 @@ export class Stream {
     const { findings, publishes, channel } = this.#parts
     this.#checkFence(event)
     publishes.checkItem(channel.name, event)
+    this.#checkEcho(event)
+    this.#passOver(event.offset - 1)
     if (!this.#isRepeated(event)) this.#checkNext(event)
     if (this.#item?.time !== undefined && event.time !== undefined) {
       findings.eligible('C1')
@@ -100,19 +112,42 @@ export class Stream {
         findings.violation('C1', 'time does not fall', 'the time of publications falls', [this.#item, event])
       }
     }
-    this.#addToLog(event)
     this.#offset = event.offset
     this.#position = event.position
     this.#item = event
     this.#itemRun = event.run
+    if (event.run !== undefined) this.#positionRun = event.run
     this.#at = event
   }
 
-  #addToLog(event: Item): void {
-    const { logs, channel, stores } = this.#parts
-    if (event.hash === undefined) return
-    const log = event.run === undefined ? undefined : stores.logOf(channel, event.run)
-    logs.add(channel.name, log, contentOf(event), event)
+  /** Who asked not to hear what he publishes does not, and everything else comes as it is. */
+  #checkEcho(event: Item): void {
+    const { ownEcho, findings, channel, logs, stores } = this.#parts
+    if (event.hash === undefined) {
+      findings.eligible('C3')
+      const place = event.run === undefined ? undefined : logs.at(stores.logOf(channel, event.run), event.offset)
+      if (ownEcho.isMarked(channel.name, this.#client, event.id, place)) return
+      const summary = `#${event.offset} came as an echo mark, and its client did not publish it so`
+      findings.violation('C3', 'an echo mark for one’s own', summary, [place?.evidence, event])
+      return
+    }
+    const own = ownEcho.find(channel.name, this.#client, contentOf(event))
+    if (own === undefined) return
+    const joined = this.#joined
+    const isSameSession = own.connection !== undefined && own.connection === joined?.connection
+    if (own.unheard !== 'client' && !(isSameSession && own.atMs > (joined?.atMs ?? Infinity))) return
+    const summary = `#${event.offset} was handed to the client that published it and asked not to hear it`
+    findings.violation('C2', 'no echo where none is wanted', summary, [joined, own, event])
+  }
+
+  /** What comes after where it is, up to this offset, is what its client asked not to hear. */
+  #passOver(to: number | undefined, run = this.#joined?.run): void {
+    const { ownEcho, channel, stores } = this.#parts
+    const { offset } = this
+    if (to === undefined || offset === undefined || run === undefined || to <= offset) return
+    if (!ownEcho.covers(channel.name, this.#client, stores.logOf(channel, run), offset + 1, to)) return
+    this.#offset = to
+    this.#item = undefined
   }
 
   /** Whether it was handed out before, which is a violation. */
@@ -173,7 +208,7 @@ export class Stream {
     const { findings } = this.#parts
     findings.gap(event.reason)
     findings.eligible('C3')
-    if (this.#position !== undefined && event.from !== this.#position) {
+    if (!this.#isInPlace(event)) {
       const summary = `the gap begins at ${event.from}, and the subscription is at ${this.#position}`
       findings.violation('C3', 'a gap in its place', summary, [this.#at, event])
     }
@@ -183,6 +218,8 @@ export class Stream {
       this.#positionRun = this.#joined?.run
       this.#mayFence = false
       this.#offset = undefined
+      // It begins anew: a log that it comes back to may give it again what it had.
+      this.#seen.clear()
     } else {
       const { offset } = this
       this.#offset = event.missed === null || offset === undefined ? undefined : offset + event.missed
@@ -190,6 +227,20 @@ export class Stream {
     this.#item = undefined
     this.#position = event.to
     this.#at = event
+  }
+
+  /** Whether a gap begins where the subscription is. */
+  #isInPlace({ from }: Gap): boolean {
+    const { ownEcho, logs, channel } = this.#parts
+    if (this.#position === undefined || from === this.#position) return true
+    if (!ownEcho.leavesOut(channel.name, this.#client)) return false
+    // Or behind something that its client left out, which nobody else may have seen.
+    const passed = logs.named(channel.name, from)
+    if (passed !== undefined && ownEcho.find(channel.name, this.#client, passed.content) === undefined) return false
+    if (passed === undefined || this.offset === undefined) this.#offset = passed?.offset
+    // What it passed was of the log that its position is of, and the gap may come from another one.
+    else this.#passOver(passed.offset, this.#positionRun)
+    return this.#offset === passed?.offset
   }
 
   #isNeedless({ reason, missed }: Gap): boolean {
@@ -216,7 +267,7 @@ export class Stream {
     // What an earlier run acknowledged was lost; what this one did was not handed out.
     const promise = highest.run === this.#joined.run ? 'C3' : 'C4'
     findings.eligible(promise)
-    if (highest.offset <= offset) return
+    if (this.hasAllTo(highest.offset)) return
     const summary = `caught up at #${offset}, and #${highest.offset} was acknowledged before it joined`
     findings.violation(promise, 'caught up is complete', summary, [this.#at, highest.event, this.#joined, event])
   }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Random } from '../backend-suite/random.js'
+import type { Random } from '../random.js'
 import type { FaultProxy } from '../proxy/fault-proxy.js'
 import type { Direction, ProxiedConnection } from '../proxy/proxied-connection.js'
 import { between, oneOf } from '../workload/world.js'

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Random } from '../backend-suite/random.js'
+import type { FaultProxy } from '../proxy/fault-proxy.js'
+import type { Random } from '../random.js'
+import type { Recorder } from '../recorder/recorder.js'
 import { between } from '../workload/world.js'
 import type { ServerUnderTest } from './server-under-test.js'
 import type { Tally } from './tally.js'
@@ -9,7 +11,18 @@ export interface NodeFault {
   readonly name: string
   /** How often, compared with the others. */
   readonly weight: number
-  strike(server: ServerUnderTest, random: Random, tally: Tally, copies: string[]): Promise<void>
+  strike(parts: NodeFaultParts): Promise<void>
+}
+
+/** What a fault of the node works with. */
+export interface NodeFaultParts {
+  readonly server: ServerUnderTest
+  readonly proxy: FaultProxy
+  readonly recorder: Recorder
+  readonly random: Random
+  readonly tally: Tally
+  /** Names of copies of the data directory, made so far. */
+  readonly copies: string[]
 }
 
 const HOUR_MS = 3_600_000
@@ -22,8 +35,8 @@ const kill = async (server: ServerUnderTest, tally: Tally): Promise<void> => {
 export const NODE_FAULTS: readonly [NodeFault, ...NodeFault[]] = [
   {
     name: 'kill',
-    weight: 10,
-    strike: async (server, random, tally) => {
+    weight: 18,
+    strike: async ({ server, random, tally }) => {
       await kill(server, tally)
       if (random.chance(0.3)) await sleep(between(random, 1, 400))
       await server.start({ store: 'kept' })
@@ -31,8 +44,8 @@ export const NODE_FAULTS: readonly [NodeFault, ...NodeFault[]] = [
   },
   {
     name: 'kill again while it starts',
-    weight: 2,
-    strike: async (server, random, tally) => {
+    weight: 4,
+    strike: async ({ server, random, tally }) => {
       await kill(server, tally)
       for (let time = between(random, 1, 2); time > 0; time -= 1) {
         await server.launch({ store: 'kept' })
@@ -45,7 +58,7 @@ export const NODE_FAULTS: readonly [NodeFault, ...NodeFault[]] = [
   {
     name: 'stop and start',
     weight: 1,
-    strike: async (server) => {
+    strike: async ({ server }) => {
       await server.end('SIGTERM')
       await server.start({ store: 'kept' })
     },
@@ -53,7 +66,7 @@ export const NODE_FAULTS: readonly [NodeFault, ...NodeFault[]] = [
   {
     name: 'freeze',
     weight: 1.5,
-    strike: async (server, random, tally) => {
+    strike: async ({ server, random, tally }) => {
       tally.freezes += 1
       await server.freeze(between(random, 100, 4000))
     },
@@ -61,7 +74,7 @@ export const NODE_FAULTS: readonly [NodeFault, ...NodeFault[]] = [
   {
     name: 'wipe',
     weight: 1,
-    strike: async (server, _random, tally) => {
+    strike: async ({ server, tally }) => {
       tally.wipes += 1
       await kill(server, tally)
       await server.wipeData()
@@ -71,7 +84,7 @@ export const NODE_FAULTS: readonly [NodeFault, ...NodeFault[]] = [
   {
     name: 'copy',
     weight: 1.5,
-    strike: async (server, random, tally, copies) => {
+    strike: async ({ server, random, tally, copies }) => {
       if (random.chance(0.5)) await kill(server, tally)
       else await server.end('SIGTERM')
       copies.push(await server.copyData())
@@ -81,7 +94,7 @@ export const NODE_FAULTS: readonly [NodeFault, ...NodeFault[]] = [
   {
     name: 'restore',
     weight: 1.5,
-    strike: async (server, random, tally, copies) => {
+    strike: async ({ server, random, tally, copies }) => {
       const copy = copies[between(random, 0, copies.length - 1)]
       if (copy === undefined) return
       tally.restores += 1
@@ -91,9 +104,28 @@ export const NODE_FAULTS: readonly [NodeFault, ...NodeFault[]] = [
     },
   },
   {
+    name: 'two copies',
+    weight: 1.5,
+    strike: async ({ server, proxy, random, tally }) => {
+      tally.twins += 1
+      await (random.chance(0.5) ? kill(server, tally) : server.end('SIGTERM'))
+      await server.startTwins()
+      for (let turns = between(random, 2, 5); turns > 0; turns -= 1) {
+        await sleep(between(random, 50, 500))
+        server.turn()
+        // Some stay where they are: both are published to at once.
+        for (const connection of proxy.connections) if (random.chance(0.6)) connection.reset()
+      }
+      await sleep(between(random, 50, 500))
+      const signal = random.chance(0.5) ? 'SIGKILL' : 'SIGTERM'
+      if (signal === 'SIGKILL') tally.kills += 2
+      await server.start(await server.endTwins(signal, random.chance(0.5) ? 'original' : 'copy'))
+    },
+  },
+  {
     name: 'clock jump',
     weight: 1.5,
-    strike: async (server, random, tally) => {
+    strike: async ({ server, random, tally }) => {
       tally.clockJumps += 1
       server.skewClock(Math.round((random.next() * 2 - 1) * 3 * HOUR_MS))
       await sleep(100)

@@ -1,20 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Random } from '../backend-suite/random.js'
-import type { FaultProxy } from '../proxy/fault-proxy.js'
+import type { Random } from '../random.js'
 import { between } from '../workload/world.js'
 import { LINK_FAULTS } from './link-faults.js'
-import { NODE_FAULTS } from './node-faults.js'
-import type { ServerUnderTest } from './server-under-test.js'
-import type { Tally } from './tally.js'
+import type { NodeFault, NodeFaultParts } from './node-faults.js'
 
-export interface StormParts {
-  readonly server: ServerUnderTest
-  readonly proxy: FaultProxy
-  readonly tally: Tally
-  /** Names of copies of the data directory, made so far. */
-  readonly copies: string[]
+export interface StormParts extends NodeFaultParts {
+  readonly nodeFaults: readonly [NodeFault, ...NodeFault[]]
   readonly linkRandom: Random
-  readonly nodeRandom: Random
   /** Names of faults that come five times as often. */
   readonly emphasis: readonly string[]
 }
@@ -61,12 +53,10 @@ const breakLinks = async ({ proxy, linkRandom, tally, emphasis }: StormParts, un
   await Promise.all(underWay)
 }
 
-const breakNode = async (
-  { server, nodeRandom, tally, copies, emphasis }: StormParts,
-  untilMs: number,
-): Promise<void> => {
+const breakNode = async (parts: StormParts, untilMs: number): Promise<void> => {
+  const { random, nodeFaults, emphasis } = parts
   while (performance.now() < untilMs) {
-    await sleep(between(nodeRandom, 1, MAX_NODE_PAUSE_MS))
-    await pick(nodeRandom, NODE_FAULTS, emphasis).strike(server, nodeRandom, tally, copies)
+    await sleep(between(random, 1, MAX_NODE_PAUSE_MS))
+    await pick(random, nodeFaults, emphasis).strike(parts)
   }
 }

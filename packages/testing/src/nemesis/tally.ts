@@ -8,6 +8,13 @@ export interface Tally {
   wipes: number
   restores: number
   clockJumps: number
+  fullDisks: number
+  failedSyncs: number
+  /** Syncs that took long. */
+  heldSyncs: number
+  /** Times that two copies of a data directory ran at once. */
+  twins: number
+  powerFailures: number
 }
 
 export const newTally = (): Tally => ({
@@ -18,6 +25,11 @@ export const newTally = (): Tally => ({
   wipes: 0,
   restores: 0,
   clockJumps: 0,
+  fullDisks: 0,
+  failedSyncs: 0,
+  heldSyncs: 0,
+  twins: 0,
+  powerFailures: 0,
 })
 
 export const addTally = (sum: Tally, other: Tally): void => {

@@ -10,6 +10,8 @@ export class Summary {
   readonly violations: Violation[] = []
   readonly failures: string[] = []
   readonly needless: (readonly string[])[] = []
+  /** Faults that could not be tried here, and why. */
+  readonly untried = new Set<string>()
   readonly eligible = { C1: 0, C2: 0, C3: 0, C4: 0, C5: 0, C6: 0, C7: 0 }
   readonly gaps: Partial<Record<GapReason, number>> = {}
   publications = 0
@@ -24,6 +26,7 @@ export class Summary {
     addTally(this.tally, episode.tally)
     this.violations.push(...verdict.violations)
     this.failures.push(...episode.failures)
+    for (const fault of episode.untried) this.untried.add(fault)
     this.needless.push(...verdict.needlessExcerpts)
     for (const promise of PROMISES) this.eligible[promise] += verdict.eligible[promise]
     for (const [reason, count] of Object.entries(verdict.gaps) as [GapReason, number][]) {
@@ -39,7 +42,9 @@ export class Summary {
 
   /** One figure a line. */
   lines(): readonly string[] {
-    const { kills, cuts, halfOpens, freezes, wipes, restores, clockJumps } = this.tally
+    const { kills, cuts, halfOpens, freezes, wipes, restores, twins, clockJumps } = this.tally
+    const { fullDisks, failedSyncs, heldSyncs, powerFailures } = this.tally
+    const onDisk = { 'full disks': fullDisks, 'failed syncs': failedSyncs, 'held syncs': heldSyncs }
     const pairs = (counts: object): string =>
       Object.entries(counts)
         .map(([name, count]) => `${name} ${String(count)}`)
@@ -50,7 +55,9 @@ export class Summary {
       `eligible checks: ${pairs(this.eligible)}`,
       `kills: ${kills}`,
       `cuts: ${cuts}`,
-      `other faults: ${pairs({ 'half-open': halfOpens, freezes, wipes, restores, 'clock jumps': clockJumps })}`,
+      `disk faults: ${pairs({ ...onDisk, 'power failures': powerFailures, wipes, restores, 'two copies at once': twins })}`,
+      `other faults: ${pairs({ 'half-open': halfOpens, freezes, 'clock jumps': clockJumps })}`,
+      ...[...this.untried].map((fault) => `not tried here: ${fault}`),
       `gaps: ${pairs(this.gaps)}`,
       `needless gaps: ${this.needlessGaps}`,
       `unknown outcomes: ${this.unknownOutcomes}`,

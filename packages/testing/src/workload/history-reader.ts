@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client, Position } from '@tidings/client'
-import type { Random } from '../backend-suite/random.js'
+import type { Random } from '../random.js'
 import type { ClientLink } from './client-link.js'
 import { hashOf } from './payload.js'
 import { between, oneOf, openClient, type World } from './world.js'

@@ -1,7 +1,7 @@
 import { jsonCodec } from '@tidings/protocol'
 import { msgpackCodec } from '@tidings/protocol/msgpack'
 import { describe, expect, it } from 'vitest'
-import { Random } from '../backend-suite/random.js'
+import { Random } from '../random.js'
 import { hashOf, randomData } from './payload.js'
 
 const LIMIT = 65_536

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { PublicationData } from '@tidings/protocol'
-import type { Random } from '../backend-suite/random.js'
+import type { Random } from '../random.js'
 
 const HASH_LENGTH = 12
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Codec, PublicationData, ServerMessage } from '@tidings/protocol'
-import type { Random } from '../backend-suite/random.js'
+import type { Random } from '../random.js'
 import { ClientLink } from './client-link.js'
 import { hashOf, randomData } from './payload.js'
 import { WireSession } from './wire-session.js'
@@ -58,6 +58,10 @@ export class RawPublisher implements Publisher {
 
   get unsettled(): number {
     return this.#pending.size
+  }
+
+  get clientPort(): number {
+    return this.#link.clientPort
   }
 
   rest(isResting: boolean): void {

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Codec, Position, ServerMessage, SlowPolicy } from '@tidings/protocol'
-import type { Random } from '../backend-suite/random.js'
+import type { Random } from '../random.js'
 import type { NewEvent } from '../checker/history.js'
 import { ClientLink } from './client-link.js'
-import { hashOf } from './payload.js'
+import { hashOf, randomData } from './payload.js'
 import { WireSession } from './wire-session.js'
 import { between, MARKER_PREFIX, type Subscriber, type World } from './world.js'
 
@@ -37,6 +37,9 @@ export class RawSubscriber implements Subscriber {
   #sleepMs = 0
   #phase: 'off' | 'asked' | 'on' | 'leaving' = 'off'
   #hasLeft = false
+  /** Publishes that are not answered, by the id of their command. */
+  readonly #asked = new Map<number, number>()
+  #publishes = 0
 
   constructor(world: World, options: RawSubscriberOptions) {
     const { name, channel, codec, policy, wholeLog = false } = options
@@ -74,9 +77,25 @@ export class RawSubscriber implements Subscriber {
     this.#session?.send({ type: 'unsubscribe', channel: this.channel, sub: this.#sub })
   }
 
+  /** Publishes something itself, and gets a mark in its place. */
+  speak(): void {
+    if (this.#phase !== 'on') return
+    const { recorder, maxPayloadBytes } = this.#world
+    const attempt = recorder.nextAttempt()
+    this.#publishes += 1
+    const id = `${this.name}-${this.#publishes}`
+    const data = randomData(this.#random, maxPayloadBytes)
+    const content = { channel: this.channel, publisher: this.name, id, hash: hashOf(data) }
+    const own = { connection: this.#link.connection, client: this.name, unheard: 'session' } as const
+    this.#record({ kind: 'publish', attempt, ...content, ...own })
+    const command = { type: 'publish', channel: this.channel, publicationId: id, data, echo: false } as const
+    this.#asked.set(this.#session?.send(command) ?? 0, attempt)
+  }
+
   leave(): void {
     if (this.#hasLeft) return
     this.#hasLeft = true
+    this.#giveUp()
     this.#record({ kind: 'left', subscription: this.#subscription })
     this.#session?.end()
   }
@@ -91,11 +110,18 @@ export class RawSubscriber implements Subscriber {
       const identity = { token: this.name, client: `secret ${this.name}` }
       this.#session = new WireSession(this.#link, this.#world.url, codec, identity, (message) => this.#take(message))
       await this.#session.closed
+      this.#giveUp()
       if (this.#phase !== 'off' && !this.#isOver()) this.#record({ kind: 'lost', subscription: this.#subscription })
       this.#phase = 'off'
       await sleep(this.#sleepMs + between(this.#random, FIRST_RETRY_MS, 5 * FIRST_RETRY_MS))
       this.#sleepMs = 0
     }
+  }
+
+  /** What is not answered by now has an unknown outcome. */
+  #giveUp(): void {
+    for (const attempt of this.#asked.values()) this.#record({ kind: 'unknown', attempt, code: 'lost' })
+    this.#asked.clear()
   }
 
   // A method, because the application leaves while something is awaited.
@@ -129,8 +155,11 @@ export class RawSubscriber implements Subscriber {
       case 'subscribed':
         this.#joined(message.position)
         break
+      case 'published':
+        this.#acknowledged(message)
+        break
       case 'error':
-        this.#session?.end()
+        this.#refused(message)
         break
       case 'publications':
         for (const item of message.publications) this.#item(item)
@@ -151,8 +180,29 @@ export class RawSubscriber implements Subscriber {
     }
   }
 
+  #acknowledged(reply: Extract<ServerMessage, { type: 'published' }>): void {
+    const attempt = this.#asked.get(reply.id)
+    if (attempt === undefined) return
+    this.#asked.delete(reply.id)
+    const { offset, position, durability, duplicate = false } = reply
+    const { run, connection } = this.#link
+    const known = run === undefined ? undefined : { run }
+    this.#record({ kind: 'acknowledged', attempt, offset, position, durability, duplicate, connection, ...known })
+  }
+
+  #refused({ id, code, retryable }: Extract<ServerMessage, { type: 'error' }>): void {
+    const attempt = this.#asked.get(id)
+    this.#asked.delete(id)
+    if (attempt === undefined) {
+      this.#session?.end()
+      return
+    }
+    const provesNothing = retryable && (code === 'unavailable' || code === 'internal')
+    this.#record({ kind: provesNothing ? 'unknown' : 'rejected', attempt, code })
+  }
+
   #joined(position: Position): void {
-    const { run } = this.#link
+    const { run, connection } = this.#link
     this.#phase = 'on'
     this.#position ??= position
     this.#record({
@@ -160,6 +210,7 @@ export class RawSubscriber implements Subscriber {
       subscription: this.#subscription,
       askedMs: this.#askedMs,
       position,
+      connection,
       ...(run === undefined ? undefined : { run }),
     })
   }

@@ -1,6 +1,6 @@
 import type { Client, PublishResult } from '@tidings/client'
 import type { Codec } from '@tidings/protocol'
-import type { Random } from '../backend-suite/random.js'
+import type { Random } from '../random.js'
 import type { Recorder } from '../recorder/recorder.js'
 import type { ClientLink } from './client-link.js'
 import { hashOf, randomData } from './payload.js'
@@ -17,23 +17,33 @@ export interface SdkPublisherOptions {
 
 const MAX_UNSETTLED = 40
 
-/** Records a publish of the SDK, and what becomes of it. */
+interface NewPublish {
+  readonly channel: string
+  readonly data: unknown
+  /** Absent: the SDK makes one, and the client's own subscriptions are not to be handed the publication. */
+  readonly id?: string
+  readonly key?: string
+}
+
+/** Publishes over the SDK, and records that and what becomes of it. */
 export const recordPublish = (
   recorder: Recorder,
   { client, link, user }: { readonly client: Client; readonly link: ClientLink; readonly user: string },
-  publish: { readonly channel: string; readonly data: unknown; readonly id: string; readonly key?: string },
+  { channel, data, id, key }: NewPublish,
 ): PromiseLike<PublishResult> => {
-  const { channel, data, id, key } = publish
   const attempt = recorder.nextAttempt()
   const connection = client.state === 'connected' ? { connection: link.connection } : undefined
-  recorder.record({ kind: 'publish', attempt, channel, publisher: user, id, hash: hashOf(data, key), ...connection })
-  return client
+  // Nothing leaves before the end of this turn.
+  const pending = client
     .channel(channel)
-    .publish(data, { id, ...(key === undefined ? undefined : { key }) })
-    .then((result) => {
-      recordResult(recorder, attempt, result, link)
-      return result
-    })
+    .publish(data, { id, key, ...(id === undefined ? { echo: false } : undefined) })
+  const unheard = id === undefined ? { client: link.name, unheard: 'client' as const } : undefined
+  const content = { channel, publisher: user, id: pending.id, hash: hashOf(data, key) }
+  recorder.record({ kind: 'publish', attempt, ...content, ...connection, ...unheard })
+  return pending.then((result) => {
+    recordResult(recorder, attempt, result, link)
+    return result
+  })
 }
 
 const recordResult = (recorder: Recorder, attempt: number, result: PublishResult, link: ClientLink): void => {
@@ -69,6 +79,10 @@ export class SdkPublisher implements Publisher {
     this.#random = world.random(options.name)
     ;({ client: this.#client, link: this.#link } = this.#open())
     this.#timer = setInterval(() => this.#publishSome(), Math.max(1, 1000 / options.perSecond))
+  }
+
+  get clientPort(): number {
+    return this.#link.clientPort
   }
 
   rest(isResting: boolean): void {

@@ -1,7 +1,7 @@
 import type { Client, SubscribeOptions, SubscriptionItem } from '@tidings/client'
 import type { Codec } from '@tidings/protocol'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Random } from '../backend-suite/random.js'
+import type { Random } from '../random.js'
 import type { NewEvent } from '../checker/history.js'
 import type { ClientLink } from './client-link.js'
 import { hashOf } from './payload.js'

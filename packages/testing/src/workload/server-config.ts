@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ChannelRules } from '@tidings/contract'
 import type { ChannelFacts } from '../checker/history.js'
+import { shimLines } from '../storage-shim/register.js'
 
 export const DEDUPE_WINDOW_MS = 120_000
 export const MAX_PAYLOAD_BYTES = 65_536
@@ -18,7 +19,7 @@ export const RULES = {
 } as const satisfies Readonly<Record<string, ChannelRules>>
 
 /** One channel of each pattern, two of the one that keeps all on the disk. */
-export const CHANNELS: readonly ChannelFacts[] = [
+export const CHANNELS: readonly [ChannelFacts, ...ChannelFacts[]] = [
   { name: 'keep:a', durability: 'disk', keepsAll: true, dedupeWindowMs: DEDUPE_WINDOW_MS },
   { name: 'keep:b', durability: 'disk', keepsAll: true, dedupeWindowMs: DEDUPE_WINDOW_MS },
   { name: 'short:a', durability: 'disk', keepsAll: false, dedupeWindowMs: DEDUPE_WINDOW_MS },
@@ -29,24 +30,31 @@ export const CHANNELS: readonly ChannelFacts[] = [
 
 /** By how much the wall clock of the server is wrong, in milliseconds; it looks there all the time. */
 export const SKEW_FILE = 'skew'
+/** What happens to the syncs of the server, a SyncFault; it looks there at every sync. */
+export const SYNC_FILE = 'sync'
 
-const config = (skewFile: string): object => ({
-  contract: { channels: RULES },
-  allow: Object.fromEntries(Object.keys(RULES).map((pattern) => [pattern, { subscribe: true, publish: true }])),
+/** Everybody may do everything. */
+export const ALLOW = Object.fromEntries(
+  Object.keys(RULES).map((pattern) => [pattern, { subscribe: true, publish: true }]),
+)
+
+export const NODE_LIMITS = {
   limits: { maxPayloadBytes: MAX_PAYLOAD_BYTES, maxFrameBytes: 262_144, maxBufferedBytes: 16_384 },
   // Short, so that a node that was asleep finds sessions that are past it.
   heartbeat: { intervalMs: 1000, deadlineMs: 2500 },
-  skewFile,
-})
+} as const
+
+const config = (skewFile: string): object => ({ contract: { channels: RULES }, allow: ALLOW, ...NODE_LIMITS, skewFile })
 
 /**
- * Writes the configuration of the server that is broken: everybody is who his token says, and the wall clock can be made
- * to jump by writing to the skew file. Returns the path.
+ * Writes the configuration of the server that is broken: everybody is who his token says, the wall clock can be made to
+ * jump by writing to the skew file, and syncs to fail by writing to the sync file. Returns the path.
  */
 export const writeServerConfig = (dir: string): string => {
   const path = join(dir, 'tidings.config.mjs')
   const text = `import { readFileSync } from 'node:fs'
 
+${shimLines(join(dir, SYNC_FILE))}
 const { skewFile, ...settings } = ${JSON.stringify(config(join(dir, SKEW_FILE)), undefined, 2)}
 
 const realNow = Date.now

@@ -1,10 +1,11 @@
 import type { Client } from '@tidings/client'
 import { jsonCodec, type SlowPolicy } from '@tidings/protocol'
 import { msgpackCodec } from '@tidings/protocol/msgpack'
-import type { Random } from '../backend-suite/random.js'
+import type { Random } from '../random.js'
 import type { ChannelFacts } from '../checker/history.js'
 import type { ClientLink } from './client-link.js'
 import { HistoryReader } from './history-reader.js'
+import { randomData } from './payload.js'
 import { RawPublisher, type Recent } from './raw-publisher.js'
 import { RawSubscriber } from './raw-subscriber.js'
 import { recordPublish, SdkPublisher } from './sdk-publisher.js'
@@ -13,6 +14,8 @@ import { between, type LinkedClient, MARKER_PREFIX, oneOf, openClient, type Subs
 
 const PER_CHANNEL = 5
 const CHURN_MS = 250
+const TALK_MS = 50
+const MAX_UNSETTLED = 20
 const MAX_SLEEP_MS = 3000
 const CODECS = [jsonCodec, msgpackCodec] as const
 const POLICIES = [undefined, 'catch-up', 'skip', 'disconnect'] as const satisfies readonly (SlowPolicy | undefined)[]
@@ -31,16 +34,20 @@ const RAW_PUBLISHERS = [
 export class Workload {
   readonly #world: World
   readonly #random: Random
-  readonly #channels: readonly ChannelFacts[]
+  readonly #channels: readonly [ChannelFacts, ...ChannelFacts[]]
   readonly #publishers: { readonly sdk: readonly SdkPublisher[]; readonly raw: readonly RawPublisher[] }
   readonly #historyReader: HistoryReader
   readonly #marker: { readonly client: Client; readonly link: ClientLink; readonly user: string }
   /** Clients with subscriptions to many channels. */
   readonly #shared: readonly [LinkedClient, ...LinkedClient[]]
   readonly #churn: NodeJS.Timeout
+  readonly #talk: NodeJS.Timeout
   #subscribers: Subscriber[] = []
   #names = 0
   #markers = 0
+  #isResting = false
+  /** Publishes of the clients that share subscriptions, not settled yet. */
+  #unsettled = 0
 
   constructor(world: World, channels: readonly [ChannelFacts, ...ChannelFacts[]]) {
     const names = channels.map(({ name }) => name) as [string, ...string[]]
@@ -58,6 +65,7 @@ export class Workload {
     this.#marker = { ...openClient(world, 'marker'), user: 'marker' }
     for (const { name } of channels) for (let count = 0; count < PER_CHANNEL; count += 1) this.#join(name, count)
     this.#churn = setInterval(() => this.#change(), CHURN_MS)
+    this.#talk = setInterval(() => this.#speak(), TALK_MS)
   }
 
   get subscribers(): readonly Subscriber[] {
@@ -66,10 +74,17 @@ export class Workload {
 
   /** Publishes that are not settled. */
   get unsettled(): number {
-    return [...this.#publishers.sdk, ...this.#publishers.raw].reduce((sum, { unsettled }) => sum + unsettled, 0)
+    const publishers = [...this.#publishers.sdk, ...this.#publishers.raw]
+    return publishers.reduce((sum, { unsettled }) => sum + unsettled, this.#unsettled)
+  }
+
+  /** The ports of clients that publish and subscribe to nothing. */
+  get publisherPorts(): ReadonlySet<number> {
+    return new Set([...this.#publishers.sdk, ...this.#publishers.raw].map(({ clientPort }) => clientPort))
   }
 
   rest(isResting: boolean): void {
+    this.#isResting = isResting
     for (const publisher of [...this.#publishers.sdk, ...this.#publishers.raw]) publisher.rest(isResting)
   }
 
@@ -102,6 +117,7 @@ export class Workload {
   /** For good. */
   stop(): void {
     clearInterval(this.#churn)
+    clearInterval(this.#talk)
     for (const publisher of [...this.#publishers.sdk, ...this.#publishers.raw]) publisher.stop()
     this.#marker.client.close()
     for (const { client } of this.#shared) client.close()
@@ -130,6 +146,21 @@ export class Workload {
       const options = { name: this.#name('raw'), channel, codec, ...(policy === undefined ? undefined : { policy }) }
       this.#subscribers.push(new RawSubscriber(this.#world, options))
     }
+  }
+
+  /** Somebody who subscribes publishes as well, and does not want to hear it. */
+  #speak(): void {
+    if (this.#isResting) return
+    const subscriber = this.#subscribers[between(this.#random, 0, this.#subscribers.length - 1)]
+    if (subscriber instanceof RawSubscriber) subscriber.speak()
+    const tab = oneOf(this.#random, this.#shared)
+    if (this.#unsettled >= MAX_UNSETTLED || !this.#random.chance(0.3)) return
+    const { name: channel } = oneOf(this.#random, this.#channels)
+    const data = randomData(this.#random, this.#world.maxPayloadBytes)
+    this.#unsettled += 1
+    void recordPublish(this.#world.recorder, { ...tab, user: tab.link.name }, { channel, data }).then(() => {
+      this.#unsettled -= 1
+    })
   }
 
   /** Somebody leaves and another one comes, sleeps, comes back, or is replaced. */

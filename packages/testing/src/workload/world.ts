@@ -1,6 +1,6 @@
 import { createClient, type Client } from '@tidings/client'
 import type { Codec } from '@tidings/protocol'
-import type { Random } from '../backend-suite/random.js'
+import type { Random } from '../random.js'
 import type { Recorder } from '../recorder/recorder.js'
 import { ClientLink, type RunOf } from './client-link.js'
 
@@ -31,6 +31,8 @@ export interface Publisher {
   rest(isResting: boolean): void
   /** How many are not settled yet. */
   readonly unsettled: number
+  /** Its own port of its connection. */
+  readonly clientPort: number
   /** For good: what is not settled by now has an unknown outcome. */
   stop(): void
 }
