@@ -59,13 +59,11 @@ export class RemoteKeys {
     if (startedAt - this.#triedAt < COOLDOWN_MS) return Promise.resolve()
     this.#triedAt = startedAt
     this.#fetching = this.#fetch()
-      .then(
-        (text) => {
-          this.#use(text)
-          this.#fetchedAt = startedAt
-        },
-        (error: unknown) => this.#parts.failed(whyOf(error)),
-      )
+      .then((text) => {
+        this.#use(text)
+        this.#fetchedAt = startedAt
+      })
+      .catch((error: unknown) => this.#parts.failed(whyOf(error)))
       .finally(() => {
         this.#fetching = undefined
       })
