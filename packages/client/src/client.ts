@@ -143,8 +143,9 @@ class TidingsClient implements ChannelLink, SubscriptionLink {
 
   #message(message: ServerMessage): void {
     if ('id' in message) this.commands.receive(message)
-    else if ('channel' in message) this.#subscriptions.get(slot(message.channel, message.sub))?.push(message)
-    else if (message.type === 'token-expiring' && typeof this.settings.token === 'function') {
+    else if (message.type !== 'token-expiring') {
+      this.#subscriptions.get(slot(message.channel, message.sub))?.push(message)
+    } else if (typeof this.settings.token === 'function') {
       // When it fails the server asks again, and in the end closes the connection: the next one has a fresh token.
       void this.#connection.askToken((token) => this.commands.send({ type: 'refresh', token: token ?? '' }, noop), noop)
     }

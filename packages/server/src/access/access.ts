@@ -46,23 +46,24 @@ const compile = (access: ChannelAccess, pattern: string): Rules => {
  */
 export class Access {
   readonly #rules: ReadonlyMap<string, Rules>
-  readonly #dev: boolean
+  /** Of channels that no rule mentions. */
+  readonly #unmentioned: Rule | undefined
 
   /** The rules must have been checked. */
   constructor(allow: Readonly<Record<string, ChannelAccess | undefined>>, dev: boolean) {
     const entries = Object.entries(allow)
     this.#rules = new Map(entries.map(([pattern, access]) => [pattern, compile(access ?? {}, pattern)]))
-    this.#dev = dev
+    this.#unmentioned = dev ? true : undefined
   }
 
   /** undefined: allowed. Synchronous unless the application's rule is not; rejects or throws as that rule does. */
   check(subject: Subject, action: Action, channel: Channel): Refusal | undefined | Promise<Refusal | undefined> {
     const { pattern, params } = channel.match
     const rules = this.#rules.get(pattern)
-    const rule = rules?.[action]
+    const rule = rules === undefined ? this.#unmentioned : rules[action]
     if (rule === false) return REFUSALS[action]
     if (rule === true || subject.token?.grants?.allow(channel.name, action) === true) return undefined
-    if (rule === undefined) return rules === undefined && this.#dev ? undefined : REFUSALS[action]
+    if (rule === undefined) return REFUSALS[action]
     const allowed: unknown = rule({
       user: subject.user,
       params,

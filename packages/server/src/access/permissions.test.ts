@@ -12,7 +12,7 @@ const contract = defineContract({
   'chat:{room}:{thread}': shape,
   'files:{path...}': shape,
   'user:{id}': shape,
-  constructor: shape,
+  'proto:{name}': shape,
 })
 type App = typeof contract
 
@@ -109,8 +109,10 @@ describe('the claim of a token', () => {
     ['chat:{room}', 'chat:a\u202e', 'bad-channel'],
     ['chat:{room}', ' chat:a', 'bad-channel'],
     ['chat:{room}', 'chat:__proto__', 'allowed'],
-    ['{any...}', 'constructor', 'allowed'],
-    ['chat:a', 'constructor', 'forbidden'],
+    ['{any...}', 'proto:constructor', 'allowed'],
+    ['chat:a', 'proto:__proto__', 'forbidden'],
+    ['{any...}', 'constructor', 'unknown-channel'],
+    ['{any...}', '__proto__', 'unknown-channel'],
   ])('for %s says of %s: %s', async (pattern, name, expected) => {
     const node = await startAllowing()
     const client = await connect(node, { token: await token(allowing({ [pattern]: ['publish'] })) })
@@ -121,9 +123,9 @@ describe('the claim of a token', () => {
 
   test('named after a prototype is a pattern like others', async () => {
     const node = await startAllowing()
-    const permissions = JSON.parse('{"__proto__": ["publish"], "constructor": ["publish"]}') as object
+    const permissions = JSON.parse('{"__proto__": ["publish"], "proto:constructor": ["publish"]}') as object
     const client = await connect(node, { token: await token({ tidings: { allow: permissions } }) })
-    expect(await attempt(client, 'publish', 'constructor')).toBe('allowed')
+    expect(await attempt(client, 'publish', 'proto:constructor')).toBe('allowed')
     expect(await attempt(client, 'publish', 'chat:a')).toBe('forbidden')
   })
 })

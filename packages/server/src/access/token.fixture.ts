@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
-import { type JWTPayload, SignJWT } from 'jose'
+import { SignJWT } from 'jose'
 import { type LocalNode, startNode, type StartNodeOptions } from '@tidings/testing'
 import { memory } from '../backend/memory/index.js'
 import { afterTest, type App, contract } from '../node.fixture.js'
@@ -34,7 +34,10 @@ export const ADDRESS = { iss: 'https://id.example', aud: 'tidings' } as const
 const nowSeconds = (): number => Math.floor(Date.now() / 1000)
 
 /** A token of `ann` for an hour, signed with SECRET; undefined takes a claim away. */
-export const token = (claims: JWTPayload = {}, { header, key = SECRET, algorithm = 'HS256' }: TokenParts = {}) =>
+export const token = (
+  claims: Readonly<Record<string, unknown>> = {},
+  { header, key = SECRET, algorithm = 'HS256' }: TokenParts = {},
+) =>
   new SignJWT({ ...ADDRESS, sub: 'ann', iat: nowSeconds(), exp: nowSeconds() + 3600, ...claims })
     .setProtectedHeader({ alg: algorithm, ...header })
     .sign(key)
@@ -42,7 +45,7 @@ export const token = (claims: JWTPayload = {}, { header, key = SECRET, algorithm
 /** Seconds from now, as tokens have it. */
 export const inSeconds = (seconds: number): number => nowSeconds() + seconds
 
-export const allowing = (permissions: Readonly<Record<string, readonly string[]>>): JWTPayload => ({
+export const allowing = (permissions: Readonly<Record<string, readonly string[]>>) => ({
   tidings: { allow: permissions },
 })
 
