@@ -1,4 +1,5 @@
 export { devRefusal, type HandshakeRefusal } from './access/admission.js'
+export { createTokenVerifier } from './access/create-token-verifier.js'
 export type { Revocation } from './access/revocations.js'
 export {
   type TokenCheck,
@@ -6,7 +7,7 @@ export {
   TOKEN_REFUSALS,
   type TokenRefusalCode,
 } from './access/tokens/token-refusal.js'
-export { TokenVerifier, type TokenVerifierParts } from './access/tokens/token-verifier.js'
+export type { TokenVerifier, TokenVerifierParts } from './access/tokens/token-verifier.js'
 export type { VerifiedToken } from './access/tokens/verified-token.js'
 export {
   type Backend,
