@@ -2,8 +2,8 @@ import { generateKeyPairSync } from 'node:crypto'
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { decodeJwt, decodeProtectedHeader, SignJWT } from 'jose'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type Ended, Run, served, temporaryDir } from '../test/run-tidings.js'
@@ -202,5 +202,33 @@ describe('tidings token', () => {
     const dir = await temporaryDir()
     const { exitCode, stderr } = await new Run(['token', '--user', 'ann'], { dir }).input('').ended
     expect([exitCode, stderr]).toEqual([2, expect.stringContaining('give one with --key')])
+  })
+
+  it('works as docs/operations.md shows it in JSON', async () => {
+    const text = await readFile(resolve(import.meta.dirname, '../../../docs/operations.md'), 'utf8')
+    const [config, claims] = [...text.matchAll(/```json\n(.*?)```/gs)].map(
+      ([, json]) => JSON.parse(json ?? '') as object,
+    )
+    const dir = await temporaryDir()
+    await writeFile(join(dir, 'tidings.config.json'), JSON.stringify(config))
+    const env = { TOKEN_SECRET: SECRET }
+    const { url } = await served(['--memory'], { dir, env })
+    const sign = (content: object) =>
+      new SignJWT({ ...content, aud: 'chat' })
+        .setProtectedHeader({ alg: 'HS256' })
+        .setExpirationTime('1h')
+        .sign(Buffer.from(SECRET))
+    const token = await sign(claims ?? {})
+    const codeOf = async (...args: readonly string[]) => {
+      const run = new Run([...args, '--url', url, '--token', token], { dir, env }).input('')
+      const { exitCode, stderr } = await run.ended
+      return exitCode === 0 ? 'done' : /\((\S+)\)\.\n$/.exec(stderr)?.[1]
+    }
+    expect(await codeOf('publish', 'chat:a', '1')).toBe('done')
+    expect(await codeOf('history', 'chat:a')).toBe('done')
+    expect(await codeOf('publish', 'user:ann', '1')).toBe('forbidden')
+    expect(await codeOf('subscribe', 'user:bob')).toBe('forbidden')
+    const subscriber = new Run(['subscribe', 'user:ann', '--url', url, '--token', token], { dir, env })
+    await subscriber.until(({ stderr }) => stderr.includes('Caught up'))
   })
 })
