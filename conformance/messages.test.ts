@@ -30,7 +30,16 @@ describe('commands', () => {
     const messages = readVectors('commands.json').flatMap(({ json }) => jsonCodec.decode(JSON.stringify(json)) ?? [])
     const fields = new Set(messages.flatMap((message) => Object.keys(message as object)))
     const types = new Set(messages.map((message) => (message as { type: string }).type))
-    expect([...types].sort()).toEqual(['connect', 'history', 'ping', 'presence', 'publish', 'subscribe', 'unsubscribe'])
+    expect([...types].sort()).toEqual([
+      'connect',
+      'history',
+      'ping',
+      'presence',
+      'publish',
+      'refresh',
+      'subscribe',
+      'unsubscribe',
+    ])
     for (const field of 'token client sub from rewind policy presence data publicationId key tags echo at limit'.split(
       ' ',
     )) {

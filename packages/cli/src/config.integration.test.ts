@@ -59,7 +59,7 @@ describe('the configuration of tidings serve', () => {
   it('must have a contract and authenticate unless it is for this machine', async () => {
     const { exitCode, stderr } = await ended('serve', '--memory')
     expect(exitCode).toBe(2)
-    expect(stderr).toContain('contract and authenticate')
+    expect(stderr).toContain('a contract and tokens (or authenticate)')
     expect(stderr).toContain('--dev')
   })
 

@@ -1,5 +1,5 @@
 import type { ChannelRules, Contract } from '@tidings/contract'
-import type { AccessRules, Authenticate, Heartbeat, Limits } from '@tidings/server'
+import type { AccessRules, Authenticate, Heartbeat, Limits, TokenKey, TokenOptions } from '@tidings/server'
 
 /** Files that `tidings serve` serves beside its WebSocket. */
 export interface PageConfig {
@@ -9,6 +9,20 @@ export interface PageConfig {
   readonly path: string
   /** The folder with its files, relative to the configuration file. Names that begin with a dot are not served. */
   readonly dir: string
+}
+
+/**
+ * A key that tokens are signed with: itself, or where it is. A file or an environment variable holds PEM, a JSON Web Key
+ * or a secret of at least 32 bytes. A private key is good for `tidings token`; the server uses its public half.
+ */
+export type ConfigTokenKey =
+  | TokenKey
+  | { readonly id?: string /** Relative to the configuration file. */; readonly file: string }
+  | { readonly id?: string; readonly variable: string }
+
+/** How tokens are checked. */
+export interface ConfigTokens extends Omit<TokenOptions, 'keys'> {
+  readonly keys?: readonly ConfigTokenKey[]
 }
 
 /** A contract without schemas, as JSON can hold it. */
@@ -34,8 +48,10 @@ export interface Config<App extends Contract = Contract> {
   /** A path whose WebSockets get every frame back, for conformance suites. */
   readonly echo?: string
   readonly contract?: App | PlainContract
-  /** What users may do, by pattern of the contract. In JSON true and false. */
+  /** What users may do, by pattern of the contract. In JSON everything but functions. */
   readonly allow?: AccessRules<App>
+  /** How the tokens that clients bring are checked. This or `authenticate` is needed, unless under `dev`. */
+  readonly tokens?: ConfigTokens
   readonly authenticate?: Authenticate
   /** Origins of pages that may connect besides pages of the server's own host. */
   readonly origins?: readonly string[]

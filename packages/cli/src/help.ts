@@ -17,6 +17,15 @@ Exit codes:
   130  a second Ctrl-C cut the goodbye short (143: a second SIGTERM)
 `
 
+const TOKEN_EXIT_CODES = `
+Exit codes:
+  0    the token was made, or would be taken
+  1    a file cannot be read
+  2    wrong use: an option, a key, or a token that would be refused
+  3    the keys at tokens.jwks cannot be fetched
+  4    the token would be refused; why is in the sentence
+`
+
 const ALL_EXIT_CODES = `
 Exit codes:
   0    done
@@ -33,6 +42,8 @@ const examplesText = (examples: readonly string[]): string =>
 
 /** What stands below the options in a command's help. */
 export const clientHelp = (...examples: readonly string[]): string => examplesText(examples) + CLIENT_EXIT_CODES
+
+export const tokenHelp = (...examples: readonly string[]): string => examplesText(examples) + TOKEN_EXIT_CODES
 
 export const serveHelp = (...examples: readonly string[]): string => examplesText(examples) + SERVE_EXIT_CODES
 

@@ -1,1 +1,8 @@
-export { type Config, defineConfig, type PageConfig, type PlainContract } from './config.js'
+export {
+  type Config,
+  type ConfigTokenKey,
+  type ConfigTokens,
+  defineConfig,
+  type PageConfig,
+  type PlainContract,
+} from './config.js'

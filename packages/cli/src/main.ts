@@ -4,6 +4,7 @@ import { addPresence } from './commands/presence.js'
 import { addPublish } from './commands/publish.js'
 import { addServe } from './commands/serve.js'
 import { addSubscribe } from './commands/subscribe.js'
+import { addToken } from './commands/token.js'
 import { CommandError, EXIT } from './exit.js'
 import { programHelp } from './help.js'
 import { flushed, printable } from './output.js'
@@ -23,6 +24,7 @@ const createProgram = (): Command => {
   addSubscribe(program)
   addHistory(program)
   addPresence(program)
+  addToken(program)
   return program
 }
 

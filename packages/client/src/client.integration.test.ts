@@ -119,6 +119,7 @@ test('goes on with a gap when the log was wiped', async () => {
   const second = await startNode<typeof app>({
     contract: app,
     backend: memory(),
+    authenticate: ({ token }) => (token === undefined ? null : { id: token }),
     allow: { 'chat:{room}': everything },
     port,
   })

@@ -3,7 +3,7 @@ import type { ConnectedReply, Publication, ServerMessage } from '@tidings/protoc
 import { Asks } from './asks.js'
 import { type ChannelLink, createChannel } from './channel.js'
 import { Commands } from './commands.js'
-import { Connection } from './connection.js'
+import { Connection, noop } from './connection.js'
 import { Emitter } from './emitter.js'
 import { Presence } from './presence.js'
 import { PublishQueue } from './publish-queue.js'
@@ -54,7 +54,7 @@ class TidingsClient implements ChannelLink, SubscriptionLink {
     this.#connection = new Connection(settings, {
       opened: (connected) => this.#opened(connected),
       message: (message) => this.#message(message as unknown as ServerMessage),
-      silent: () => this.commands.send({ type: 'ping' }, () => undefined),
+      silent: () => this.commands.send({ type: 'ping' }, noop),
       lost: () => {
         this.commands.lost()
         for (const subscription of this.#subscriptions.values()) subscription.lost()
@@ -143,7 +143,12 @@ class TidingsClient implements ChannelLink, SubscriptionLink {
 
   #message(message: ServerMessage): void {
     if ('id' in message) this.commands.receive(message)
-    else if ('channel' in message) this.#subscriptions.get(slot(message.channel, message.sub))?.push(message)
+    else if (message.type !== 'token-expiring') {
+      this.#subscriptions.get(slot(message.channel, message.sub))?.push(message)
+    } else if (typeof this.settings.token === 'function') {
+      // When it fails the server asks again, and in the end closes the connection: the next one has a fresh token.
+      void this.#connection.askToken((token) => this.commands.send({ type: 'refresh', token: token ?? '' }, noop), noop)
+    }
   }
 
   #ended(reason: DisconnectReason | undefined): void {

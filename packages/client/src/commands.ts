@@ -13,7 +13,7 @@ type Unnumbered<Type> = Type extends Command
 export type NewCommand = Unnumbered<Command>
 
 /** undefined: the session ended first, and whether the command was carried out is not known. */
-export type OnReply = (reply: Reply | undefined) => void
+export type OnReply = (reply?: Reply) => void
 
 /** One session's commands: numbers them, packs those of one turn into frames, and finds each reply its asker. */
 export class Commands {
@@ -40,13 +40,13 @@ export class Commands {
     const orphans = [...this.#pending.values()]
     this.#pending.clear()
     this.#expectReply()
-    for (const onReply of orphans) onReply(undefined)
+    for (const onReply of orphans) onReply()
   }
 
   /** Sent at the end of this turn, in order; without a session not at all. */
   send(command: NewCommand, onReply: OnReply): void {
     if (this.limits === undefined) {
-      onReply(undefined)
+      onReply()
       return
     }
     const id = ++this.#lastId

@@ -30,7 +30,7 @@ export interface ConnectionEvents {
 /** Closes a connection without a goodbye, where there is no way but a close: this client will be back. */
 const GIVEN_UP = 3000
 
-const noop = (): void => undefined
+export const noop = (): void => undefined
 
 /** Keeps one connection up: attempts with backoff over the addresses, the handshake, heartbeats. */
 export class Connection {
@@ -116,37 +116,41 @@ export class Connection {
     if (isOffline()) {
       clearTimeout(this.#timer)
       this.#set({ state: 'waiting', reason: { code: 'offline', message: 'offline' } })
-    } else {
-      void this.#tryNow()
+      return
     }
+    const failed = (message: string): void => this.fail('token-failed', message)
+    this.#arm(CONNECT_TIMEOUT_MS, () => failed('no token in time'))
+    this.#set({ state: 'connecting' })
+    if (this.#isClosed()) return
+    void this.askToken(
+      (token) => this.#open(token),
+      (error) => failed(String(error)),
+    )
   }
 
-  async #tryNow(): Promise<void> {
+  /** Neither is called when what the token is for has ended first. */
+  async askToken(use: (token: string | undefined) => void, failed: (error: unknown) => void): Promise<void> {
     const { token } = this.#settings
     const { signal } = (this.#tokenRequest = new AbortController())
-    this.#arm(CONNECT_TIMEOUT_MS, () => this.fail('token-failed', 'no token in time'))
-    this.#set({ state: 'connecting' })
     try {
       const text = typeof token === 'function' ? await token({ signal }) : token
-      if (!signal.aborted) this.#open(text)
+      if (!signal.aborted) use(text)
     } catch (error) {
-      if (!signal.aborted) this.fail('token-failed', String(error))
+      if (!signal.aborted) failed(error)
     }
   }
 
   #open(token: string | undefined): void {
     const { addresses, codec, clientId } = this.#settings
+    const WebSocket = this.#WebSocket
+    if (!WebSocket) return
     this.#arm(CONNECT_TIMEOUT_MS, () => this.fail('connect-timeout'))
-    const address = addresses[this.#failures % addresses.length] ?? ''
-    let socket: WebSocketLike | undefined
+    let socket: WebSocketLike
     let why = ''
     try {
-      socket = this.#WebSocket && new this.#WebSocket(address, [codec.subprotocol])
+      socket = new WebSocket(addresses[this.#failures % addresses.length] ?? '', [codec.subprotocol])
     } catch (error) {
-      why = String(error)
-    }
-    if (!socket) {
-      this.fail('connection-lost', why)
+      this.fail('connection-lost', String(error))
       return
     }
     this.#socket = socket

@@ -32,7 +32,9 @@ export interface ClientOptions<App extends Contract = Contract> {
   readonly url: string | readonly string[]
   /**
    * Who this client is. A callback is asked at every connection attempt; when it throws, the attempt is repeated with
-   * backoff. When the server refuses its token, it is asked once more before the client closes.
+   * backoff. When the server refuses its token, it is asked once more before the client closes. It is asked too when the
+   * token is about to expire, and what it gives then goes to the server over the open connection. A string is never
+   * renewed: the connection ends with it.
    */
   readonly token?: string | ((request: TokenRequest) => string | Promise<string>) | undefined
   /** Checks data against the schemas before it is sent, and channel names against the patterns. */

@@ -98,7 +98,7 @@ const formatSegment = (source: string, text: string, params: Readonly<Record<str
   const value = Object.hasOwn(params, match[1]) ? params[match[1]] : undefined
   const problem = value === undefined ? 'is missing' : channelNameProblem(value)
   if (value === undefined || problem !== undefined) {
-    throw new ContractError('bad-params', `'${source}': parameter '${match[1]}' ${problem ?? 'is missing'}`)
+    throw new ContractError('bad-params', `'${source}': parameter '${match[1]}' ${problem}`)
   }
   if (match[2] === undefined && value.includes(':')) {
     throw new ContractError('bad-params', `'${source}': parameter '${match[1]}' must be one segment, without ':'`)

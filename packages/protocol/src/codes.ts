@@ -14,7 +14,8 @@ export const ERROR_CODES = {
   'unknown-command': rule(false, 'the server does not know this `type`'),
   'not-connected': rule(false, '`connect` must succeed first'),
   'already-connected': rule(false, 'the session sent `connect` before'),
-  unauthorized: rule(false, 'the token was refused; the connection closes with 4501'),
+  unauthorized: rule(false, 'the token was refused; after `connect` the connection closes with 4501'),
+  'user-changed': rule(false, 'the new token is of another user; the session keeps the one it has'),
   'bad-channel': rule(false, 'the channel name breaks the rules for names'),
   'unknown-channel': rule(false, 'no pattern of the contract matches the channel'),
   forbidden: rule(false, 'the user may not do this on this channel'),
@@ -47,8 +48,10 @@ export const DISCONNECT_CODES = {
   4002: 'slow-consumer',
   4003: 'connect-timeout',
   4004: 'internal',
+  4005: 'token-expired',
   4500: 'bad-frame',
   4501: 'unauthorized',
+  4502: 'revoked',
 } as const
 
 export type DisconnectCode = keyof typeof DISCONNECT_CODES

@@ -151,6 +151,13 @@ export interface PresenceCommand {
   readonly data?: JsonValue
 }
 
+/** Brings the next token of the same user before the one in use expires. */
+export interface RefreshCommand {
+  readonly type: 'refresh'
+  readonly id: number
+  readonly token: string
+}
+
 export interface PingCommand {
   readonly type: 'ping'
   readonly id: number
@@ -163,6 +170,7 @@ export type Command =
   | PublishCommand
   | HistoryCommand
   | PresenceCommand
+  | RefreshCommand
   | PingCommand
 
 export type CommandType = Command['type']
@@ -241,6 +249,12 @@ export interface PresenceReply {
   readonly member?: string
 }
 
+/** The session goes on with the new token; subscriptions that lost their right were ended before this. */
+export interface RefreshedReply {
+  readonly type: 'refreshed'
+  readonly id: number
+}
+
 export interface PongReply {
   readonly type: 'pong'
   readonly id: number
@@ -263,6 +277,7 @@ export type Reply =
   | PublishedReply
   | HistoryReply
   | PresenceReply
+  | RefreshedReply
   | PongReply
   | ErrorReply
 
@@ -316,6 +331,20 @@ export interface SubscriptionEndedPush {
   readonly retryable: boolean
 }
 
-export type Push = PublicationsPush | GapPush | CaughtUpPush | MembersPush | MemberPush | SubscriptionEndedPush
+/** The session's token is about to expire: `refresh` brings the next one. Sent again while none comes. */
+export interface TokenExpiringPush {
+  readonly type: 'token-expiring'
+  /** The connection closes with 4005 after that. */
+  readonly expiresInMs: number
+}
+
+export type Push =
+  | PublicationsPush
+  | GapPush
+  | CaughtUpPush
+  | MembersPush
+  | MemberPush
+  | SubscriptionEndedPush
+  | TokenExpiringPush
 
 export type ServerMessage = Reply | Push

@@ -56,11 +56,12 @@ const tags: Check = (value) => {
 
 const channel = { check: text(PROTOCOL_LIMITS.maxChannelBytes), required: true } as const
 const sub = { check: integer(0, PROTOCOL_LIMITS.maxSub) }
+const token = { check: text(PROTOCOL_LIMITS.maxTokenLength) }
 const position = { check: text(PROTOCOL_LIMITS.maxPositionLength) }
 
 const FIELDS: Readonly<Record<CommandType, Fields>> = {
   connect: {
-    token: { check: text(PROTOCOL_LIMITS.maxTokenLength) },
+    token,
     client: { check: text(PROTOCOL_LIMITS.maxClientIdLength) },
   },
   subscribe: {
@@ -92,6 +93,7 @@ const FIELDS: Readonly<Record<CommandType, Fields>> = {
     action: { check: oneOf('enter', 'update', 'leave', 'get'), required: true },
     data: { check: present },
   },
+  refresh: { token: { ...token, required: true } },
   ping: {},
 }
 

@@ -23,7 +23,7 @@ const open = new Set<RawSocket>()
 
 beforeAll(async () => {
   process.on('unhandledRejection', noteUnhandled)
-  node = await startNode({ contract, allow, backend: memory(), echoPath: '/echo' })
+  node = await startNode({ contract, allow, backend: memory(), authenticate: () => null, echoPath: '/echo' })
   bystander = await RawClient.open(node.url)
   await bystander.request({ type: 'subscribe', channel: 'any:bystander' })
 })

@@ -12,7 +12,7 @@ afterEach(async () => {
 })
 
 const start = async (limits = {}): Promise<LocalNode<typeof contract>> => {
-  const node = await startNode({ contract, backend: memory(), echoPath: '/echo', limits })
+  const node = await startNode({ contract, backend: memory(), authenticate: () => null, echoPath: '/echo', limits })
   open.push(() => node.close())
   return node
 }

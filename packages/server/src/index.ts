@@ -1,4 +1,14 @@
 export { devRefusal, type HandshakeRefusal } from './access/admission.js'
+export { createTokenVerifier } from './access/create-token-verifier.js'
+export type { Revocation } from './access/revocations.js'
+export {
+  type TokenCheck,
+  type TokenRefusal,
+  TOKEN_REFUSALS,
+  type TokenRefusalCode,
+} from './access/tokens/token-refusal.js'
+export type { TokenVerifier, TokenVerifierParts } from './access/tokens/token-verifier.js'
+export type { VerifiedToken } from './access/tokens/verified-token.js'
 export {
   type Backend,
   BackendError,
@@ -38,13 +48,17 @@ export {
   type Authenticate,
   type AuthenticateRequest,
   type ChannelAccess,
+  type Claims,
+  type DeclaredRule,
   DEFAULT_HEARTBEAT,
   DEFAULT_LIMITS,
   type Heartbeat,
   type Identified,
   type Limits,
   type TidingsOptions,
+  type TokenKey,
+  type TokenOptions,
   type User,
 } from './options.js'
-export { OptionsError } from './options-check.js'
+export { OptionsError } from './options-error.js'
 export { createTidings, type Tidings } from './tidings.js'

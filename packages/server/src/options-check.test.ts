@@ -1,12 +1,19 @@
+import { createSecretKey, generateKeyPairSync } from 'node:crypto'
 import { channel, defineContract } from '@tidings/contract'
 import { expect, test } from 'vitest'
 import { memory } from './backend/memory/index.js'
 import { contract } from './node.fixture.js'
-import { checkOptions, OptionsError } from './options-check.js'
+import { checkOptions } from './options-check.js'
+import { OptionsError } from './options-error.js'
 import { createTidings } from './tidings.js'
 
-const fine = { contract, backend: memory() }
+const fine = { contract, backend: memory(), authenticate: () => null }
 const onDisk = defineContract({ 'a:{b}': channel({ history: { maxCount: 1 }, durability: 'disk' }) })
+
+const shortRsa = generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey
+const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey
+const secretKey = createSecretKey(Buffer.alloc(32))
+const goodKeys = [{ secret: 'x'.repeat(32) }]
 
 const wrong: readonly [string, object, string][] = [
   ['an unknown option', { prot: 1 }, 'prot is not an option'],
@@ -18,6 +25,7 @@ const wrong: readonly [string, object, string][] = [
   ['a durability the backend does not keep', { contract: onDisk }, "contract['a:{b}'].durability 'disk'"],
   ['dev that is no boolean', { dev: 'yes' }, 'dev must be true or false'],
   ['authenticate that is no function', { authenticate: true }, 'authenticate must be a function'],
+  ['nobody who says who clients are', { authenticate: undefined }, 'authenticate or tokens is missing'],
   ['origins that are no list', { origins: 'https://a.example' }, 'origins must be a list'],
   ['an origin that is none', { origins: ['a.example'] }, 'origins must be a list'],
   ['an origin that is a number', { origins: [5] }, 'origins must be a list'],
@@ -28,6 +36,105 @@ const wrong: readonly [string, object, string][] = [
   ['rules that are no object', { allow: { 'any:{name}': true } }, "allow['any:{name}'] must be an object"],
   ['an unknown action', { allow: { 'any:{name}': { read: true } } }, "allow['any:{name}'].read is not an option"],
   ['a rule that is no rule', { allow: { 'any:{name}': { publish: 'all' } } }, "allow['any:{name}'].publish must be"],
+  [
+    'a rule for a parameter that is not there',
+    { allow: { 'any:{name}': { publish: { user: '{id}' } } } },
+    "allow['any:{name}'].publish names {id}, which is no parameter of the pattern",
+  ],
+  [
+    'a rule for half a parameter',
+    { allow: { 'any:{name}': { publish: { user: 'u-{name}' } } } },
+    "allow['any:{name}'].publish has 'u-{name}', which is neither",
+  ],
+  [
+    'a rule of too much',
+    { allow: { 'any:{name}': { publish: { user: 'a', claim: 'b' } } } },
+    "allow['any:{name}'].pub",
+  ],
+  [
+    'a rule of nothing',
+    { allow: { 'any:{name}': { publish: [] } } },
+    "allow['any:{name}'].publish must not be an empty",
+  ],
+  ['tokens that are no object', { tokens: 5 }, 'tokens must be an object'],
+  ['tokens without keys', { tokens: {} }, 'tokens must have keys or jwks'],
+  ['an unknown option of tokens', { tokens: { secret: 'x' } }, 'tokens.secret is not an option'],
+  ['keys that are no list', { tokens: { keys: {} } }, 'tokens.keys must be a list of 1 to 16 keys'],
+  ['no keys in the list', { tokens: { keys: [] } }, 'tokens.keys must be a list of 1 to 16 keys'],
+  ['a key that is a text', { tokens: { keys: ['x'] } }, 'tokens.keys[0] must be an object with secret or publicKey'],
+  ['a key of both kinds', { tokens: { keys: [{ secret: 'x', publicKey: 'x' }] } }, 'tokens.keys[0] must have either'],
+  [
+    'a key with an algorithm',
+    { tokens: { keys: [{ secret: 'x', alg: 'none' }] } },
+    'tokens.keys[0].alg is not an option',
+  ],
+  [
+    'a secret that is short',
+    { tokens: { keys: [{ secret: 'x'.repeat(31) }] } },
+    'tokens.keys[0].secret must have at least 32',
+  ],
+  [
+    'a public key as a secret',
+    { tokens: { keys: [{ secret: `-----BEGIN PUBLIC KEY-----${'x'.repeat(99)}` }] } },
+    'tokens.keys[0].secret is a key in PEM',
+  ],
+  [
+    'a public key that is none',
+    { tokens: { keys: [{ publicKey: 'x' }] } },
+    'tokens.keys[0].publicKey must be a public key',
+  ],
+  [
+    'a short RSA key',
+    { tokens: { keys: [{ publicKey: shortRsa }] } },
+    'tokens.keys[0].publicKey is an RSA key of less',
+  ],
+  ['another curve', { tokens: { keys: [{ publicKey: p384 }] } }, 'tokens.keys[0].publicKey is not on the curve P-256'],
+  [
+    'a secret for a public key',
+    { tokens: { keys: [{ publicKey: secretKey }] } },
+    'tokens.keys[0].publicKey must be a public',
+  ],
+  [
+    'an open address',
+    { tokens: { jwks: 'http://id.example/jwks', audience: 'a' } },
+    'tokens.jwks must be an address that begins',
+  ],
+  [
+    'a file for an address',
+    { tokens: { jwks: 'file:///etc/passwd', audience: 'a' } },
+    'tokens.jwks must be an address',
+  ],
+  [
+    'an address with a password',
+    { tokens: { jwks: 'https://a:b@id.example', audience: 'a' } },
+    'tokens.jwks must not hold',
+  ],
+  [
+    'keys of others for anybody',
+    { tokens: { jwks: 'https://id.example/jwks' } },
+    'tokens.issuer or tokens.audience must be set',
+  ],
+  [
+    'an audience that is a number',
+    { tokens: { keys: goodKeys, audience: 5 } },
+    'tokens.audience must be a text or a list',
+  ],
+  ['an empty issuer', { tokens: { keys: goodKeys, issuer: [] } }, 'tokens.issuer must be a text or a list'],
+  [
+    'anonymous that is a text',
+    { tokens: { keys: goodKeys, anonymous: 'no' } },
+    'tokens.anonymous must be true or false',
+  ],
+  [
+    'a lifetime without end',
+    { tokens: { keys: goodKeys, maxLifetimeMs: 1e15 } },
+    'tokens.maxLifetimeMs must be a whole number',
+  ],
+  [
+    'a large tolerance',
+    { tokens: { keys: goodKeys, clockToleranceMs: 1e9 } },
+    'tokens.clockToleranceMs must be a whole',
+  ],
   ['limits that are null', { limits: null }, 'limits must be an object'],
   ['limits that are a list', { limits: [] }, 'limits must be an object'],
   ['an unknown limit', { limits: { maxFrames: 1 } }, 'limits.maxFrames is not an option'],

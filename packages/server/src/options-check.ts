@@ -1,16 +1,15 @@
 import type { Contract } from '@tidings/contract'
+import { checkTokens } from './access/check-tokens.js'
+import { compileRule } from './access/declared-rule.js'
+import { ACTIONS } from './access/grants.js'
 import { DEFAULT_DEDUPE_WINDOW_MS } from './channels.js'
 import { DEFAULT_HEARTBEAT, DEFAULT_LIMITS, type Heartbeat, type Limits, type TidingsOptions } from './options.js'
-
-/** A wrong option of `createTidings`: one sentence with the path of the key. */
-export class OptionsError extends Error {
-  override readonly name = 'OptionsError'
-  readonly code = 'bad-options'
-}
+import { OptionsError } from './options-error.js'
 
 const KEYS = [
   'contract',
   'backend',
+  'tokens',
   'authenticate',
   'allow',
   'dev',
@@ -22,7 +21,6 @@ const KEYS = [
   'logger',
   'clock',
 ]
-const ACTIONS = ['subscribe', 'publish', 'history', 'presence']
 
 const checkKeys = (path: string, value: object, known: readonly string[]): void => {
   const unknownKey = Object.keys(value).find((key) => !known.includes(key))
@@ -71,9 +69,8 @@ const checkAllow = (options: TidingsOptions): void => {
     if (!isObject(rules)) throw new OptionsError(`allow['${pattern}'] must be an object`)
     checkKeys(`allow['${pattern}'].`, rules, ACTIONS)
     for (const [action, rule] of Object.entries(rules)) {
-      if (typeof rule !== 'boolean' && typeof rule !== 'function') {
-        throw new OptionsError(`allow['${pattern}'].${action} must be true, false or a function`)
-      }
+      const problem = typeof rule === 'function' ? undefined : compileRule(rule, pattern)
+      if (typeof problem === 'string') throw new OptionsError(`allow['${pattern}'].${action} ${problem}`)
     }
   }
 }
@@ -140,6 +137,12 @@ export const checkOptions = <App extends Contract>(options: TidingsOptions<App>)
   checkCollaborators(options)
   if (options.authenticate !== undefined && typeof options.authenticate !== 'function') {
     throw new OptionsError('authenticate must be a function')
+  }
+  checkTokens(options.tokens)
+  if (options.authenticate === undefined && options.tokens === undefined && !dev) {
+    throw new OptionsError(
+      'authenticate or tokens is missing: without them everybody is the same nobody; authenticate: () => null says that on purpose',
+    )
   }
   const origins: unknown = options.origins ?? []
   if (!Array.isArray(origins) || !origins.every((origin) => typeof origin === 'string' && URL.canParse(origin))) {

@@ -1,3 +1,4 @@
+import type { JsonWebKey, KeyObject } from 'node:crypto'
 import type { Contract, ParamsOf, PatternOf } from '@tidings/contract'
 import type { Backend } from './backend/backend.js'
 import type { Clock } from './clock.js'
@@ -10,13 +11,20 @@ export interface User {
   readonly [field: string]: unknown
 }
 
-/** What `authenticate` decides on: the handshake (header names in lower case) and the token of the connect command. */
+/** The content of a token whose signature, times, issuer and audience were checked. */
+export type Claims = Readonly<Record<string, unknown>>
+
+/** What `authenticate` decides on: the handshake (header names in lower case) and what the client brought. */
 export interface AuthenticateRequest {
+  /** Empty when it is a refresh: the handshake's are not kept, and the token alone must say who it is. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
   /** Path and query of the handshake. */
   readonly url: string
   readonly remoteAddress: string
+  /** Of the connect or refresh command, else of the handshake's header `Authorization: Bearer …`. */
   readonly token: string | undefined
+  /** The token's, where `tokens` is set: a token that does not hold never gets here. */
+  readonly claims: Claims | undefined
 }
 
 /**
@@ -33,19 +41,73 @@ export interface AccessRequest<Params = Readonly<Record<string, string>>> {
   readonly user: User | null
   readonly params: Params
   readonly channel: string
+  /** Of the user's token, where `tokens` is set. */
+  readonly claims: Claims | undefined
 }
 
-export type AccessRule<Params = Readonly<Record<string, string>>> =
+/**
+ * A rule as plain data, for configurations in JSON. `user`: the user's id is this text. `claim`: the token's claim of this
+ * name is `has`, or a list with it; without `has` it is exactly true. In `user` and `has`, `{name}` stands for that
+ * parameter of the pattern. A list of rules allows what any of them allows.
+ */
+export type DeclaredRule =
   | boolean
+  | 'authenticated'
+  | { readonly user: string }
+  | { readonly claim: string; readonly has?: string }
+  | readonly DeclaredRule[]
+
+/** A function must answer exactly true to allow. */
+export type AccessRule<Params = Readonly<Record<string, string>>> =
+  | DeclaredRule
   | ((request: AccessRequest<Params>) => boolean | Promise<boolean>)
 
-/** What is not allowed here is forbidden. `history` follows `subscribe` unless it has a rule of its own. */
+/**
+ * What neither a rule nor the token allows is forbidden, and a rule that is `false` forbids whatever tokens say. `history`
+ * follows `subscribe` unless it has a rule of its own. A subscription that rewinds needs `history` too, one that asks who
+ * is present `presence`.
+ */
 export type ChannelAccess<Params = Readonly<Record<string, string>>> = Readonly<
   Partial<Record<Action, AccessRule<Params>>>
 >
 
 export type AccessRules<App extends Contract> = {
   readonly [Source in PatternOf<App>]?: ChannelAccess<ParamsOf<Source>>
+}
+
+/** One key that tokens are signed with. Its kind says which algorithm it is for, and it is used for no other. */
+export type TokenKey = {
+  /** The `kid` of the tokens that it signed. Without one it is tried for every token of its algorithm. */
+  readonly id?: string
+} & (
+  | {
+      /** HS256: at least 32 bytes. A string stands for its UTF-8. */
+      readonly secret: string | Uint8Array
+    }
+  | {
+      /** RS256 (RSA, at least 2048 bits), ES256 (P-256) or EdDSA (Ed25519): PEM, a JSON Web Key or a KeyObject. */
+      readonly publicKey: string | JsonWebKey | KeyObject
+    }
+)
+
+/** How tokens are checked: signed JWTs whose `sub` is the user's id. */
+export interface TokenOptions {
+  /** At most 16. */
+  readonly keys?: readonly TokenKey[]
+  /** The address of a JSON Web Key Set: https, or http on this machine. Needs `issuer` or `audience`. */
+  readonly jwks?: string
+  /** `iss` must be one of these. Default: not looked at. */
+  readonly issuer?: string | readonly string[]
+  /** `aud` must name one of these. Default: not looked at. */
+  readonly audience?: string | readonly string[]
+  /** Whether a client without a token is let in, as nobody. Default false. `authenticate` decides where there is one. */
+  readonly anonymous?: boolean
+  /** false: a token may do without `exp`; it then ends `maxLifetimeMs` after `iat`. Default true. */
+  readonly requireExpiry?: boolean
+  /** A token that holds for longer than this is refused; so long are revocations kept. Default 7 days. */
+  readonly maxLifetimeMs?: number
+  /** How far the clocks of issuer and server may be apart. Default 5000. */
+  readonly clockToleranceMs?: number
 }
 
 export interface Limits {
@@ -106,7 +168,9 @@ export interface TidingsOptions<App extends Contract = Contract> {
   /** Which channels exist. May be left out under `dev` only. */
   readonly contract?: App
   readonly backend: Backend
-  /** Default: everybody is anonymous. */
+  /** How the tokens that clients bring are checked. This or `authenticate` is needed, unless under `dev`. */
+  readonly tokens?: TokenOptions
+  /** Decides who a client is. Default with `tokens`: the user whom the token names. */
   readonly authenticate?: Authenticate
   /** What users may do, by pattern of the contract. */
   readonly allow?: AccessRules<App>

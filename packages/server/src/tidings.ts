@@ -4,6 +4,10 @@ import type { Contract, InputOf, OutputOf, ParamsArguments, PatternOf } from '@t
 import type { Codec } from '@tidings/protocol'
 import { Access } from './access/access.js'
 import { admitHandshake, type HandshakeRefusal } from './access/admission.js'
+import { Authenticator } from './access/authenticator.js'
+import { type Revocation, Revocations } from './access/revocations.js'
+import { TokenExpiry } from './access/token-expiry.js'
+import { TokenVerifier } from './access/tokens/token-verifier.js'
 import type { BackendError } from './backend/backend.js'
 import { type ChannelHandle, channelHandle } from './channel-handle.js'
 import { Channels } from './channels.js'
@@ -13,16 +17,18 @@ import { connectCommand } from './commands/connect.js'
 import { historyCommand } from './commands/history.js'
 import { presenceCommand } from './commands/presence.js'
 import { publishCommand } from './commands/publish.js'
+import { refreshCommand } from './commands/refresh.js'
 import { subscribeCommand, unsubscribe } from './commands/subscribe.js'
 import { Hub } from './fanout/hub.js'
 import { PresenceFeeds } from './fanout/presence-feed.js'
 import { type Health, type HealthStatus, respondHealth } from './http/health.js'
-import { describeError, jsonLogger } from './observe/logger.js'
+import { describeError, jsonLogger, withoutSecret } from './observe/logger.js'
 import type { ChannelAccess, TidingsOptions } from './options.js'
 import { checkOptions } from './options-check.js'
 import type { Dispatch } from './session/command-queue.js'
 import { createDispatch } from './session/dispatch.js'
 import { PresenceEntries } from './session/presence-entries.js'
+import type { Session } from './session/session.js'
 import { Sessions } from './session/sessions.js'
 import { echo } from './transport/echo.js'
 import type { Connection, ConnectionHandler } from './transport/transport.js'
@@ -44,6 +50,13 @@ export interface Tidings<App extends Contract = Contract> {
     pattern: Source,
     ...params: ParamsArguments<NoInfer<Source>>
   ): ChannelHandle<InputOf<App, Source>, OutputOf<App, Source>>
+  /**
+   * Ends the sessions of a user, a session, or the sessions of a token (by its `jti`) with 4502, so that they do not come
+   * back, and refuses the tokens: all that the user had so far, or the one that the session came with. Survives a restart
+   * where the backend does. Resolves once it is kept. A user whom `authenticate` knows without a token is ended only:
+   * whether to let him in again is the application's. Rejects with BackendError, or TypeError for a wrong argument.
+   */
+  revoke(revocation: Revocation): Promise<void>
   health(): Health
   /** A request listener that answers with the health as JSON. */
   respondHealth(request: IncomingMessage, response: ServerResponse): void
@@ -57,7 +70,7 @@ export interface Tidings<App extends Contract = Contract> {
 /** Makes a node and opens its backend. Throws OptionsError for a wrong option. */
 export const createTidings = <const App extends Contract>(options: TidingsOptions<App>): Tidings<App> => {
   const { limits, heartbeat, presenceGraceMs, dev, origins, compression } = checkOptions(options)
-  const { backend, contract, authenticate, clock = systemClock, logger = jsonLogger } = options
+  const { backend, contract, authenticate, tokens, clock = systemClock, logger = jsonLogger } = options
   const { log, presence: store } = backend
   let status: HealthStatus = 'starting'
 
@@ -65,7 +78,8 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
   const hub = new Hub(log, turn)
   const presence = new PresenceFeeds(store)
   const channels = new Channels(contract, dev, backend.durabilities[0] ?? 'none')
-  const gate = new Gate(channels, new Access((options.allow ?? {}) as Record<string, ChannelAccess>, dev))
+  const access = new Access((options.allow ?? {}) as Record<string, ChannelAccess>, dev)
+  const gate = new Gate(channels, access)
   const now = (): number => clock.now()
   const monotonic = (): number => clock.monotonic()
   const entries = new PresenceEntries(store, presenceGraceMs, now, (error) =>
@@ -75,22 +89,65 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
     limits,
     heartbeat,
     monotonic,
-    ended: (session, clean) => entries.sessionEnded(session, clean),
+    ended: (session, clean) => {
+      expiry.forget(session)
+      entries.sessionEnded(session, clean)
+    },
   })
+  const expiry = new TokenExpiry(now)
+  const verifier =
+    tokens === undefined
+      ? undefined
+      : new TokenVerifier(tokens, {
+          clock,
+          failed: (why) => logger.warn('the keys at tokens.jwks could not be fetched', { why }),
+        })
+  const revocations = new Revocations({
+    backend,
+    now,
+    keptMs: verifier?.longestLifetimeMs ?? 0,
+    clockToleranceMs: verifier?.clockToleranceMs ?? 0,
+    tokenOf: (id) => sessions.find(id)?.identity?.token?.name,
+    end: (target) => sessions.disconnectAll(4502, (session) => isOf(session, target)),
+    failed: (error) => logger.error('a revocation could not be kept or swept', describeError(error)),
+  })
+  const authenticator = new Authenticator({
+    verifier,
+    authenticate,
+    anonymous: tokens?.anonymous ?? false,
+    dev,
+    revocations,
+  })
+  const identityFailed = (error: unknown, token: string | undefined): void =>
+    logger.error(
+      'who a client is could not be found out; let authenticate return false to refuse somebody for good',
+      withoutSecret(describeError(error), token),
+    )
+  const identityRefused = ({ connection }: Session, code: string): void =>
+    logger.info('a client was refused', { code, remoteAddress: connection.handshake.remoteAddress })
   // A frame that a dying connection still holds can arrive until its deadline; by then its id must be remembered.
   const retryWindowMs = channels.shortestDedupeWindowMs() - heartbeat.deadlineMs
   const { maxPayloadBytes, maxHistoryPage, maxSubscriptions, maxPresenceBytes } = limits
   const dispatch: Dispatch = createDispatch(
     {
       connect: connectCommand({
-        authenticate,
-        dev,
+        authenticator,
+        expiry,
         limits,
         now,
         retryWindowMs,
         pingIntervalMs: heartbeat.intervalMs,
-        failed: (error) =>
-          logger.error('authenticate failed; return false to refuse somebody for good', describeError(error)),
+        failed: identityFailed,
+        refused: identityRefused,
+      }),
+      refresh: refreshCommand({
+        authenticator,
+        expiry,
+        access,
+        channels,
+        entries,
+        failed: identityFailed,
+        refused: identityRefused,
       }),
       subscribe: subscribeCommand({ gate, log, hub, presence, maxSubscriptions }),
       unsubscribe,
@@ -113,6 +170,7 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
   })
   const ready = backend
     .open((error) => fail(error))
+    .then(() => revocations.start())
     .then(
       () => {
         if (status === 'starting') status = 'ok'
@@ -122,6 +180,7 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
         throw error
       },
     )
+  void verifier?.warm()
   ready.catch(() => undefined) // Whoever waits for it is told; nobody has to wait.
 
   const admit = (request: IncomingMessage): HandshakeRefusal | undefined =>
@@ -142,6 +201,8 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
     hub.close()
     presence.close()
     entries.close()
+    expiry.close()
+    revocations.close()
     await ready.then(
       () => backend.close(),
       () => undefined,
@@ -160,6 +221,10 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
         pattern,
         params ?? {},
       ),
+    revoke: async (revocation) => {
+      await ready
+      await revocations.revoke(revocation)
+    },
     health: () => ({ status, backend: backend.name, sessions: sessions.size, channels: hub.channelCount }),
     respondHealth(request, response) {
       respondHealth(this.health(), request, response)
@@ -169,4 +234,10 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
       return closed
     },
   }
+}
+
+const isOf = ({ id, identity }: Session, target: Revocation): boolean => {
+  if ('user' in target) return identity?.user?.id === target.user
+  if ('token' in target) return identity?.token?.name === target.token
+  return id === target.session
 }

@@ -18,6 +18,7 @@ export const serve = async (): Promise<void> => {
   const tidings = createTidings({
     contract: app,
     backend: memory(),
+    tokens: { keys: [{ secret: 'x'.repeat(32) }] },
     allow: { 'chat:{room}': { subscribe: ({ params }) => params.room !== 'secret', publish: true } },
   })
   const server = createServer((request, response) => tidings.respondHealth(request, response))

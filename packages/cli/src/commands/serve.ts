@@ -12,6 +12,7 @@ import { makeBackend, whenReady } from '../serve/open-backend.js'
 import { openPages } from '../serve/pages.js'
 import { parseEnvironment, parseFlags, type SettingFlags } from '../serve/setting-values.js'
 import { resolveSettings, type Settings } from '../serve/settings.js'
+import { loadTokens } from '../tokens/token-settings.js'
 import { packageVersion } from '../version.js'
 
 const DRAIN_MS = 3000
@@ -23,7 +24,7 @@ export const addServe = (program: Command): void => {
     .description(
       'Runs a server until it is interrupted. Each setting is taken from its flag, else from its variable (TIDINGS_HOST, ' +
         'TIDINGS_PORT, TIDINGS_DATA, TIDINGS_MEMORY, TIDINGS_CONFIG, TIDINGS_DEV, TIDINGS_ECHO, TIDINGS_MAX_FRAME_BYTES, ' +
-        'TIDINGS_MAX_FRAGMENTS), else from the configuration file, else the default.',
+        'TIDINGS_MAX_FRAGMENTS, TIDINGS_TOKEN_KEY, TIDINGS_TOKEN_SECRET), else from the configuration file, else the default.',
     )
     .option('--host <address>', 'where to listen (default: 127.0.0.1)')
     .option('--port <number>', 'the port; 0 takes a free one (default: 8080)')
@@ -34,6 +35,7 @@ export const addServe = (program: Command): void => {
     .option('--echo <path>', 'serve WebSockets on this path that get every frame back')
     .option('--max-frame-bytes <n>', 'the largest frame a client may send (default: 131072)')
     .option('--max-fragments <n>', 'the most fragments a frame may come in (default: 16384)')
+    .option('--token-key <file>', 'the key of tokens: PEM, a JSON Web Key or a secret; in place of those of the file')
     .addHelpText('after', serveHelp('tidings serve --dev', 'tidings serve --host 0.0.0.0 --config tidings.config.ts'))
     .action(serve)
 }
@@ -67,7 +69,14 @@ const loadSettings = async (flags: SettingFlags): Promise<Settings> => {
   const fromEnvironment = parseEnvironment(process.env)
   const workingDir = process.cwd()
   const file = await loadConfig(fromFlags.config ?? fromEnvironment.config, workingDir)
-  return resolveSettings(fromFlags, fromEnvironment, file, workingDir)
+  const tokens = loadTokens({
+    values: [fromFlags, fromEnvironment],
+    config: file?.config.tokens,
+    configName: file?.name,
+    environment: process.env,
+    workingDir,
+  })
+  return resolveSettings(fromFlags, fromEnvironment, file, workingDir, tokens?.options)
 }
 
 const makeNode = async ({ store, node, configName }: Settings): Promise<Tidings> => {

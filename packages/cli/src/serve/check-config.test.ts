@@ -34,6 +34,18 @@ describe('checkConfig', () => {
     expect(check({ contract: plain }).contract?.match('chat:a')?.definition).toMatchObject({ durability: 'disk' })
   })
 
+  it('takes key files relative to the file, and leaves the rest of tokens and rules to the server', () => {
+    const keys = [{ id: 'a', file: 'keys/a.pem' }, { variable: 'KEY' }, { secret: 's' }]
+    const allow = { 'user:{id}': { subscribe: { user: '{id}' }, publish: ['authenticated'] } }
+    const checked = check({ tokens: { keys, audience: 'app', anonymous: true }, allow })
+    expect(checked.tokens).toEqual({
+      keys: [{ id: 'a', file: resolve('/of/config/keys/a.pem') }, { variable: 'KEY' }, { secret: 's' }],
+      audience: 'app',
+      anonymous: true,
+    })
+    expect(checked.allow).toEqual(allow)
+  })
+
   it('keeps functions', () => {
     const authenticate = () => null
     const publish = () => true
@@ -61,10 +73,15 @@ describe('checkConfig', () => {
     [{ origins: 'https://a.example' }, 'origins must be a list of origins'],
     [{ authenticate: true }, 'authenticate must be a function'],
     [{ allow: { 'chat:{room}': { publsh: true } } }, "allow['chat:{room}'].publsh is not a setting"],
-    [
-      { allow: { 'chat:{room}': { publish: 'yes' } } },
-      "allow['chat:{room}'].publish must be true, false or a function",
-    ],
+    [{ tokens: 5 }, 'tokens must be an object'],
+    [{ tokens: { secret: 'x' } }, 'tokens.secret is not a setting; settings here are keys, jwks, issuer'],
+    [{ tokens: { keys: 'x' } }, 'tokens.keys must be a list of keys'],
+    [{ tokens: { keys: [{}] } }, 'tokens.keys[0] must have one of secret, publicKey, file and variable'],
+    [{ tokens: { keys: [{ file: 'a', secret: 'b' }] } }, 'tokens.keys[0] must have one of'],
+    [{ tokens: { keys: [{ pem: 'a' }] } }, 'tokens.keys[0].pem is not a setting; settings here are id, secret'],
+    [{ tokens: { audience: 5 } }, 'tokens.audience must be a text or a list of texts'],
+    [{ tokens: { anonymous: 'no' } }, 'tokens.anonymous must be true or false'],
+    [{ tokens: { maxLifetimeMs: -1 } }, 'tokens.maxLifetimeMs must be a positive whole number'],
     [{ pages: [{ title: 'A', path: '/a' }] }, 'pages[0].dir must be a text'],
     [{ pages: [{ title: 'A', path: 'a', dir: '.' }] }, 'pages[0].path must be a path such as /echo'],
     [{ pages: [{ title: 'A', path: '/ws', dir: '.' }] }, 'pages[0].path must not be /ws'],

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { type Channels, type Contract, ContractError, defineContract } from '@tidings/contract'
 import { type Authenticate, DEFAULT_HEARTBEAT, DEFAULT_LIMITS, type TidingsOptions } from '@tidings/server'
 import { z } from 'zod'
+import type { ConfigTokens } from '../config.js'
 import { usageError } from '../exit.js'
 import { pathProblem } from './paths.js'
 import { MAX_PORT } from './setting-values.js'
@@ -17,6 +18,8 @@ export interface CheckedConfig {
   readonly echo?: string | undefined
   readonly contract?: Contract | undefined
   readonly allow?: TidingsOptions['allow'] | undefined
+  /** Key files are absolute. */
+  readonly tokens?: ConfigTokens | undefined
   readonly authenticate?: Authenticate | undefined
   readonly origins?: readonly string[] | undefined
   readonly limits?: TidingsOptions['limits'] | undefined
@@ -40,10 +43,37 @@ const objectOf = <Shape extends z.ZodRawShape>(shape: Shape) =>
 const numbersLike = (defaults: object) =>
   objectOf(Object.fromEntries(Object.keys(defaults).map((key) => [key, positive.optional()])))
 
-const rule = z.custom<boolean>(
-  (value) => typeof value === 'boolean' || typeof value === 'function',
-  'must be true, false or a function',
-)
+/** The server looks into it: it knows the patterns' parameters. */
+const rule = z.unknown()
+
+const anything = z.custom<unknown>((value) => value !== undefined, 'must not be empty')
+const texts = z.union([text, z.array(text)], 'must be a text or a list of texts')
+
+/** The server checks what the keys are good for. */
+const tokens = objectOf({
+  keys: z
+    .array(
+      objectOf({
+        id: text.optional(),
+        secret: anything.optional(),
+        publicKey: anything.optional(),
+        file: text.optional(),
+        variable: text.optional(),
+      }).refine(
+        (key) => Object.keys(key).filter((name) => name !== 'id').length === 1,
+        'must have one of secret, publicKey, file and variable',
+      ),
+      'must be a list of keys',
+    )
+    .optional(),
+  jwks: text.optional(),
+  issuer: texts.optional(),
+  audience: texts.optional(),
+  anonymous: trueOrFalse.optional(),
+  requireExpiry: trueOrFalse.optional(),
+  maxLifetimeMs: positive.optional(),
+  clockToleranceMs: z.int('must be a whole number').min(0, 'must not be negative').optional(),
+})
 
 const pagePath = z.string('must be a text').check((context) => {
   const path = context.value === '/' ? undefined : pathProblem(context.value.replace(/\/$/, ''))
@@ -71,6 +101,7 @@ const CONFIG = objectOf({
       'must be an object',
     )
     .optional(),
+  tokens: tokens.optional(),
   authenticate: z.custom<Authenticate>((value) => typeof value === 'function', 'must be a function').optional(),
   origins: z.array(text, 'must be a list of origins such as https://app.example').optional(),
   limits: numbersLike(DEFAULT_LIMITS).optional(),
@@ -88,10 +119,11 @@ function isObject(value: unknown): boolean {
 export const checkConfig = (value: unknown, name: string, dir: string): CheckedConfig => {
   const checked = CONFIG.safeParse(value)
   if (!checked.success) throw usageError(`${name}: ${issueSentence(checked.error.issues[0])}.`)
-  const { contract, data, pages, allow, ...rest } = checked.data
+  const { contract, data, pages, allow, tokens, ...rest } = checked.data
   return {
     ...rest,
     allow: allow as TidingsOptions['allow'],
+    tokens: tokens === undefined ? undefined : withAbsoluteFiles(tokens as ConfigTokens, dir),
     contract: contract === undefined ? undefined : asContract(contract, name),
     data: data === undefined ? undefined : resolve(dir, data),
     pages: pages?.map((page) => ({
@@ -101,6 +133,13 @@ export const checkConfig = (value: unknown, name: string, dir: string): CheckedC
     })),
   }
 }
+
+const withAbsoluteFiles = (tokens: ConfigTokens, dir: string): ConfigTokens => ({
+  ...tokens,
+  ...(tokens.keys && {
+    keys: tokens.keys.map((key) => ('file' in key ? { ...key, file: resolve(dir, key.file) } : key)),
+  }),
+})
 
 const issueSentence = (issue: z.core.$ZodIssue | undefined): string => {
   if (issue === undefined) return 'is not a configuration'
@@ -125,7 +164,10 @@ const pathText = (path: readonly PropertyKey[]): string =>
     })
     .join('')
 
-const knownKeys = ([top]: readonly PropertyKey[]): readonly string[] => {
+const TOKEN_KEY_KEYS = ['id', 'secret', 'publicKey', 'file', 'variable']
+
+const knownKeys = ([top, ...inside]: readonly PropertyKey[]): readonly string[] => {
+  if (top === 'tokens') return inside.length > 0 ? TOKEN_KEY_KEYS : Object.keys(tokens.shape)
   if (top === 'limits') return Object.keys(DEFAULT_LIMITS)
   if (top === 'heartbeat') return Object.keys(DEFAULT_HEARTBEAT)
   if (top === 'pages') return ['title', 'path', 'dir']

@@ -11,6 +11,9 @@ export interface SettingValues {
   readonly echo?: string | undefined
   readonly maxFrameBytes?: number | undefined
   readonly maxFragments?: number | undefined
+  readonly tokenKey?: string | undefined
+  /** By the environment only: whoever may list processes sees flags. */
+  readonly tokenSecret?: string | undefined
 }
 
 type Key = keyof SettingValues
@@ -54,6 +57,8 @@ const PARSERS: { readonly [K in Key]-?: Parse<K> } = {
   echo: text,
   maxFrameBytes: whole(1, MAX_FRAME_BYTES),
   maxFragments: whole(1, MAX_FRAGMENTS),
+  tokenKey: text,
+  tokenSecret: text,
 }
 
 const KEYS = Object.keys(PARSERS) as readonly Key[]

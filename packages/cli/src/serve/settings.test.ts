@@ -80,14 +80,19 @@ describe('resolveSettings', () => {
     }
   })
 
-  it('needs a contract and authenticate for others', () => {
+  it('needs a contract and a way to tell users apart for others', () => {
     const contract = defineContract({ a: {} })
     const authenticate = () => null
     const open = (config: CheckedConfig) => settingsOf({ flags: { dev: false, host: '0.0.0.0' }, config })
-    expect(sentence(() => open({}))).toMatch(/needs contract and authenticate in tidings\.config\.ts; .* --dev/)
-    expect(sentence(() => open({ contract }))).toContain('needs authenticate in')
-    expect(sentence(() => open({ authenticate }))).toContain('needs contract in')
+    expect(sentence(() => open({}))).toMatch(
+      /needs a contract and tokens \(or authenticate\) in tidings\.config\.ts; .* --dev/,
+    )
+    expect(sentence(() => open({ contract }))).toContain('needs tokens (or authenticate) in')
+    expect(sentence(() => open({ authenticate }))).toContain('needs a contract in')
     expect(open({ contract, authenticate }).dev).toBe(false)
+    const tokens = { keys: [{ secret: 'x'.repeat(32) }] }
+    const file = { name: 'c.json', config: { contract } }
+    expect(resolveSettings({ dev: false }, {}, file, HERE, tokens).node.tokens).toBe(tokens)
   })
 
   it('refuses paths that are taken or no paths', () => {
@@ -113,6 +118,8 @@ describe('parseFlags and parseEnvironment', () => {
       TIDINGS_ECHO: '/e',
       TIDINGS_MAX_FRAME_BYTES: '7',
       TIDINGS_MAX_FRAGMENTS: '8',
+      TIDINGS_TOKEN_KEY: 'key.pem',
+      TIDINGS_TOKEN_SECRET: 's',
       TIDINGS_URL: 'of clients',
     }
     expect(parseEnvironment(environment)).toEqual({
@@ -125,6 +132,8 @@ describe('parseFlags and parseEnvironment', () => {
       echo: '/e',
       maxFrameBytes: 7,
       maxFragments: 8,
+      tokenKey: 'key.pem',
+      tokenSecret: 's',
     })
     expect(parseEnvironment({ TIDINGS_PORT: '' }).port).toBeUndefined()
   })

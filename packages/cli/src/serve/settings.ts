@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { Limits, TidingsOptions } from '@tidings/server'
+import type { Limits, TidingsOptions, TokenOptions } from '@tidings/server'
 import { usageError } from '../exit.js'
 import type { LoadedConfig } from './config-file.js'
 import { pathProblem } from './paths.js'
@@ -35,7 +35,7 @@ export const DEFAULT_DATA = 'tidings-data'
 const LOOPBACK_HOSTS = ['127.0.0.1', '::1', 'localhost']
 
 /**
- * One value for each setting: the flag's, the environment's, the file's, the default, in that order. Throws CommandError
+ * One value for each setting (`tokens` has been put together before): the flag's, the environment's, the file's, the default, in that order. Throws CommandError
  * for settings that do not go together.
  */
 export const resolveSettings = (
@@ -43,6 +43,7 @@ export const resolveSettings = (
   environment: SettingValues,
   file: LoadedConfig | undefined,
   workingDir: string,
+  tokens?: TokenOptions,
 ): Settings => {
   const config = file?.config ?? {}
   const first = <Key extends 'host' | 'port' | 'dev' | 'echo'>(key: Key): SettingValues[Key] =>
@@ -68,6 +69,7 @@ export const resolveSettings = (
       limits,
       ...(contract !== undefined && { contract }),
       ...(allow !== undefined && { allow }),
+      ...(tokens !== undefined && { tokens }),
       ...(authenticate !== undefined && { authenticate }),
       ...(origins !== undefined && { origins }),
       ...(compression !== undefined && { compression }),
@@ -114,13 +116,13 @@ const checkWhoMayReachIt = ({ dev, host, node, configName }: Settings): void => 
   if (dev && !LOOPBACK_HOSTS.includes(host)) {
     throw usageError(
       `Under --dev everybody may do everything, so the host must be 127.0.0.1, ::1 or localhost and not '${host}'; ` +
-        'to serve others leave --dev out and configure a contract and authenticate.',
+        'to serve others leave --dev out and configure a contract and tokens or authenticate.',
     )
   }
   if (dev) return
   const missing = [
-    ...(node.contract === undefined ? ['contract'] : []),
-    ...(node.authenticate === undefined ? ['authenticate'] : []),
+    ...(node.contract === undefined ? ['a contract'] : []),
+    ...(node.authenticate === undefined && node.tokens === undefined ? ['tokens (or authenticate)'] : []),
   ]
   if (missing.length === 0) return
   const place = configName ?? 'tidings.config.ts'

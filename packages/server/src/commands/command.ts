@@ -24,11 +24,24 @@ export class Gate {
     this.#access = access
   }
 
+  /** For all of these rights, asked one after the other. */
+  passAll(
+    identity: Identity,
+    [action, ...more]: readonly [Action, ...Action[]],
+    command: ChannelCommand,
+    proceed: (channel: Channel) => Outcome,
+  ): Outcome {
+    const [next, ...rest] = more
+    return this.pass(identity, action, command, (channel) =>
+      next === undefined ? proceed(channel) : this.passAll(identity, [next, ...rest], command, proceed),
+    )
+  }
+
   pass(identity: Identity, action: Action, command: ChannelCommand, proceed: (channel: Channel) => Outcome): Outcome {
     const found = this.#channels.find(command.channel)
     if (!found.ok) return errorReply(command.id, found.code, found.message)
     const { channel } = found
-    const refusal = this.#access.check(identity.user, action, channel)
+    const refusal = this.#access.check(identity, action, channel)
     if (refusal === undefined) return proceed(channel)
     if (!(refusal instanceof Promise)) return refuse(command.id, refusal)
     return new Admission(

@@ -1,4 +1,11 @@
-import type { Reply, SlowPolicy, SubscribeCommand, UnsubscribeCommand } from '@tidings/protocol'
+import {
+  ERROR_CODES,
+  type Reply,
+  type SlowPolicy,
+  type SubscribeCommand,
+  type UnsubscribeCommand,
+} from '@tidings/protocol'
+import type { Refusal } from '../access/access.js'
 import type { Cursor, Log } from '../backend/backend.js'
 import type { Channel } from '../channels.js'
 import { address, variantOf } from '../fanout/encode.js'
@@ -6,6 +13,7 @@ import type { Feed } from '../fanout/feed.js'
 import type { Hub } from '../fanout/hub.js'
 import type { PresenceFeeds } from '../fanout/presence-feed.js'
 import { Subscription } from '../fanout/subscription.js'
+import type { Action } from '../options.js'
 import { type Answer, ReplyThen } from '../session/command-queue.js'
 import { errorReply } from '../session/errors.js'
 import type { Session } from '../session/session.js'
@@ -24,11 +32,11 @@ const subscriptionKey = (channel: string, sub: number): string => `${sub} ${chan
 
 export const subscribeCommand = (parts: SubscribeParts): CommandHandler<SubscribeCommand> => {
   return (session, identity, command) =>
-    parts.gate.pass(identity, 'subscribe', command, (channel) => {
+    parts.gate.passAll(identity, rightsToBegin(command), command, (channel) => {
       const key = subscriptionKey(channel.name, command.sub ?? 0)
       const refusal = refusalOf(parts, session, channel, command)
       if (refusal !== undefined) return refusal
-      const held = new HeldSubscription(channel.name, key, session.subscriptions, parts)
+      const held = new HeldSubscription(channel.name, rightsToLast(command), key, session.subscriptions, parts)
       const answer = subscribe(parts, session, channel, command, held)
       session.settingUp += 1
       held.settled = answer
@@ -40,6 +48,18 @@ export const subscribeCommand = (parts: SubscribeParts): CommandHandler<Subscrib
       return answer
     })
 }
+
+type Rights = readonly [Action, ...Action[]]
+
+const PLAIN: Rights = ['subscribe']
+const WITH_MEMBERS: Rights = ['subscribe', 'presence']
+
+/** Members are told to whoever may ask for them. */
+const rightsToLast = ({ presence }: SubscribeCommand): Rights => (presence === true ? WITH_MEMBERS : PLAIN)
+
+/** A rewind reads the history. */
+const rightsToBegin = (command: SubscribeCommand): Rights =>
+  command.rewind === undefined ? rightsToLast(command) : [...rightsToLast(command), 'history']
 
 const refusalOf = (
   { maxSubscriptions }: SubscribeParts,
@@ -80,12 +100,33 @@ const subscribe = async (
   if (command.presence === true) {
     held.takePresence(await presence.acquire(channel.name), { codec, outbound, sub })
   }
-  if (held.ended) return errorReply(id, 'not-subscribed', 'the subscription was ended before it began')
+  if (held.ended) {
+    const { code, message } = held.refusal ?? ENDED_EARLY
+    return errorReply(id, code, message)
+  }
   const reply: Reply = { type: 'subscribed', id, ...address(channel.name, sub), position: cursor.position }
   return new ReplyThen(reply, () => {
+    held.begun = true
+    if (held.ended) return tellEnd(session, held, sub)
     held.startPresence()
     subscription.start()
   })
+}
+
+const ENDED_EARLY: Refusal = { code: 'not-subscribed', message: 'the subscription was ended before it began' }
+
+/** The server ends it, and the client is told once that it has begun; if it has not, by the reply. */
+export const endSubscription = (session: Session, held: HeldSubscription, refusal: Refusal): void => {
+  if (held.ended) return
+  held.end(refusal)
+  if (held.begun) tellEnd(session, held, held.subscription?.variant.sub ?? 0)
+}
+
+const tellEnd = (session: Session, { channel, refusal }: HeldSubscription, sub: number): void => {
+  if (refusal === undefined) return
+  const { code, message } = refusal
+  const { retryable } = ERROR_CODES[code]
+  session.connection.outbound.send({ type: 'subscription-ended', ...address(channel, sub), code, message, retryable })
 }
 
 const defaultPolicy = (channel: Channel): SlowPolicy => (channel.log.history === null ? 'skip' : 'catch-up')

@@ -17,3 +17,15 @@ export const jsonLogger: Logger = { info: () => undefined, warn: line('warn'), e
 /** An error as plain data for a log line. */
 export const describeError = (error: unknown): Readonly<Record<string, unknown>> =>
   error instanceof Error ? { error: error.message, name: error.name, stack: error.stack } : { error: String(error) }
+
+const MIN_SECRET_LENGTH = 8
+
+/** The same without the secret, which an error may quote. One that is too short to be a secret is left alone. */
+export const withoutSecret = (
+  fields: Readonly<Record<string, unknown>>,
+  secret: string | undefined,
+): Readonly<Record<string, unknown>> => {
+  if (secret === undefined || secret.length < MIN_SECRET_LENGTH) return fields
+  const clean = (value: unknown): unknown => (typeof value === 'string' ? value.replaceAll(secret, '[token]') : value)
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, clean(value)]))
+}

@@ -45,6 +45,8 @@ export const createDispatch = (table: CommandTable, logger: Logger): Dispatch =>
         return table.history(session, identity, command)
       case 'presence':
         return table.presence(session, identity, command)
+      case 'refresh':
+        return table.refresh(session, identity, command)
       case 'ping':
         return table.ping(session, identity, command)
     }

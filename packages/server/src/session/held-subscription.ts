@@ -1,7 +1,9 @@
+import type { Refusal } from '../access/access.js'
 import type { Feed } from '../fanout/feed.js'
 import type { Hub } from '../fanout/hub.js'
 import type { PresenceFeed, PresenceFeeds, PresenceSubscriber } from '../fanout/presence-feed.js'
 import type { Subscription } from '../fanout/subscription.js'
+import type { Action } from '../options.js'
 
 /** Where a subscription gets what it holds, and gives it back. */
 export interface Sources {
@@ -12,6 +14,10 @@ export interface Sources {
 /** A session's place for one subscription, from the command that asks for it until it ends. */
 export class HeldSubscription {
   readonly channel: string
+  /** The rights that it needs as long as it lasts. */
+  readonly actions: readonly Action[]
+  /** Whether the client knows that it has begun. */
+  begun = false
   /** undefined while it is being set up. */
   subscription: Subscription | undefined
   /** While it is being set up; resolves once it is, or has failed. The session's publishes that follow wait for it. */
@@ -22,10 +28,18 @@ export class HeldSubscription {
   #feed: Feed | undefined
   #presence: { readonly feed: PresenceFeed; readonly subscriber: PresenceSubscriber } | undefined
   #ended = false
+  #refusal: Refusal | undefined
 
   /** Holds its place in `held` from now on, so that an unsubscribe that follows at once finds it. */
-  constructor(channel: string, key: string, held: Map<string, HeldSubscription>, sources: Sources) {
+  constructor(
+    channel: string,
+    actions: readonly Action[],
+    key: string,
+    held: Map<string, HeldSubscription>,
+    sources: Sources,
+  ) {
     this.channel = channel
+    this.actions = actions
     this.#key = key
     this.#held = held
     this.#sources = sources
@@ -34,6 +48,11 @@ export class HeldSubscription {
 
   get ended(): boolean {
     return this.#ended
+  }
+
+  /** Why the server ended it, if that was its doing. */
+  get refusal(): Refusal | undefined {
+    return this.#refusal
   }
 
   /** It gives the feed back when it ends; at once if it has ended while somebody waited for the feed. */
@@ -51,9 +70,10 @@ export class HeldSubscription {
     this.#presence?.feed.add(this.#presence.subscriber)
   }
 
-  end(): void {
+  end(refusal?: Refusal): void {
     if (this.#ended) return
     this.#ended = true
+    this.#refusal = refusal
     if (this.#presence !== undefined) {
       this.#presence.feed.remove(this.#presence.subscriber)
       this.#sources.presence.release(this.#presence.feed)

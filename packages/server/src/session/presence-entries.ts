@@ -51,10 +51,15 @@ export class PresenceEntries {
     await this.#store.remove(channel, member)
   }
 
+  /** For whoever is not told when the store fails. */
+  leaveQuietly(session: Session, channel: string): void {
+    this.leave(session, channel).catch(this.#failed)
+  }
+
   /** The session has ended; `clean`: it said goodbye. */
   sessionEnded(session: Session, clean: boolean): void {
     for (const channel of session.entered) {
-      if (clean) this.#leaveQuietly(session, channel)
+      if (clean) this.leaveQuietly(session, channel)
       else this.#leaveLater(session, channel)
     }
   }
@@ -67,12 +72,8 @@ export class PresenceEntries {
   #leaveLater(session: Session, channel: string): void {
     const entry = this.#entries.get(entryKey(channel, session.identity?.member ?? ''))
     if (entry?.owner !== session) return
-    entry.leaveTimer = setTimeout(() => this.#leaveQuietly(session, channel), this.#graceMs)
+    entry.leaveTimer = setTimeout(() => this.leaveQuietly(session, channel), this.#graceMs)
     entry.leaveTimer.unref()
-  }
-
-  #leaveQuietly(session: Session, channel: string): void {
-    this.leave(session, channel).catch(this.#failed)
   }
 }
 

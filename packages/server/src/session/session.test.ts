@@ -53,7 +53,7 @@ test('refuses whom authenticate refuses with a reply, then closes with 4501', as
   ])
   expect(await client.closed).toEqual({ code: 4501, reason: 'unauthorized' })
   expect(client.received).toMatchObject([{ type: 'error', id: 1, code: 'unauthorized', retryable: false }])
-  expect(logger.lines).toEqual([])
+  expect(logger.lines).toMatchObject([{ level: 'info', fields: { code: 'not-authenticated' } }])
   expect((await node.tidings.channel('any:{name}', { name: 'a' }).history()).publications).toEqual([])
 })
 

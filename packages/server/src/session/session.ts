@@ -1,5 +1,6 @@
 import { randomId } from '../random-id.js'
 import { type DisconnectCode, DISCONNECT_CODES, mayReconnect, parseCommand, type Reply } from '@tidings/protocol'
+import type { VerifiedToken } from '../access/tokens/verified-token.js'
 import type { Limits, User } from '../options.js'
 import type { Connection, ConnectionHandler } from '../transport/transport.js'
 import { errorReply } from './errors.js'
@@ -7,9 +8,11 @@ import { CommandQueue, type Dispatch } from './command-queue.js'
 import type { HeldSubscription } from './held-subscription.js'
 import type { RateLimit } from './rate-limit.js'
 
-/** Who a session speaks for, once its connect command succeeded. */
+/** Who a session speaks for, once its connect command succeeded. A refresh replaces it. */
 export interface Identity {
   readonly user: User | null
+  /** undefined: no token was checked. */
+  readonly token: VerifiedToken | undefined
   /** Whose publication ids these are: the user's, or an anonymous client's own. */
   readonly scope: string
   /** Names the session's presence entries: the same for a client that reconnects. */
@@ -67,7 +70,7 @@ export class Session implements ConnectionHandler {
     return this.#ended
   }
 
-  /** Ends the handshake: commands other than connect are let through from now on. */
+  /** Commands other than connect are let through from now on, as this identity. */
   identify(identity: Identity): void {
     this.#endConnecting()
     this.connection.forgetHeaders()

@@ -51,8 +51,13 @@ export class Sessions implements SessionListener {
     if (this.#sessions.size === 0) this.#whenEmpty?.()
   }
 
-  disconnectAll(code: DisconnectCode): void {
-    for (const session of [...this.#sessions]) session.disconnect(code)
+  find(id: string): Session | undefined {
+    for (const session of this.#sessions) if (session.id === id) return session
+    return undefined
+  }
+
+  disconnectAll(code: DisconnectCode, isMeant: (session: Session) => boolean = () => true): void {
+    for (const session of [...this.#sessions]) if (isMeant(session)) session.disconnect(code)
   }
 
   /** Resolves when every connection has ended; those that take longer than `drainMs` are cut. */

@@ -1,0 +1,112 @@
+import { expect, test, vi } from 'vitest'
+import { ScriptedServer } from '../test/scripted-server.js'
+import { take, testClient, untilState } from '../test/test-client.js'
+
+test('brings a fresh token over the open connection when the server asks for one', async () => {
+  const server = await ScriptedServer.start()
+  let calls = 0
+  const client = testClient({ url: server.url, token: () => `token-${++calls}` })
+  const items = client.channel('a').subscribe()[Symbol.asyncIterator]()
+  const peer = await server.peer()
+  expect(await peer.welcome()).toMatchObject({ token: 'token-1' })
+  await peer.subscribed('p0')
+  for (const token of ['token-2', 'token-3']) {
+    peer.send({ type: 'token-expiring', expiresInMs: 30_000 })
+    const refresh = await peer.next('refresh')
+    expect(refresh).toMatchObject({ token })
+    peer.send({ type: 'refreshed', id: refresh.id })
+  }
+  peer.push('a', [1])
+  expect(await take(items, 1)).toMatchObject([{ offset: 1 }])
+  expect(client.state).toBe('connected')
+  expect(server.accepted).toBe(1)
+})
+
+test('goes on when it has no fresh token yet or the server refuses it, and is asked again', async () => {
+  const server = await ScriptedServer.start()
+  let calls = 0
+  const client = testClient({
+    url: server.url,
+    token: () => (++calls === 2 ? Promise.reject(new Error('not yet')) : `token-${calls}`),
+  })
+  client.connect()
+  const peer = await server.peer()
+  await peer.welcome()
+  await untilState(client, 'connected')
+  peer.send({ type: 'token-expiring', expiresInMs: 30_000 })
+  peer.send({ type: 'token-expiring', expiresInMs: 15_000 })
+  peer.refuse(await peer.next('refresh'), 'unauthorized')
+  peer.send({ type: 'token-expiring', expiresInMs: 7500 })
+  expect(await peer.next('refresh')).toMatchObject({ token: 'token-4' })
+  expect(client.state).toBe('connected')
+})
+
+test('leaves a fresh token to the next connection when the one it was for is gone', async () => {
+  const server = await ScriptedServer.start()
+  let give: (token: string) => void = () => undefined
+  let calls = 0
+  const signals: AbortSignal[] = []
+  const client = testClient({
+    url: server.url,
+    token: ({ signal }) => {
+      signals.push(signal)
+      return ++calls === 2 ? new Promise<string>((resolve) => (give = resolve)) : `token-${calls}`
+    },
+  })
+  client.connect()
+  const peer = await server.peer()
+  await peer.welcome()
+  await untilState(client, 'connected')
+  peer.send({ type: 'token-expiring', expiresInMs: 1000 })
+  await vi.waitUntil(() => calls === 2)
+  peer.socket.close(4005, 'token-expired')
+  const waiting = await untilState(client, 'waiting')
+  expect(waiting.reason?.code).toBe('token-expired')
+  expect(signals[1]?.aborted).toBe(true)
+  give('late')
+  const second = await server.peer()
+  expect(await second.welcome()).toMatchObject({ token: 'token-3' })
+  await untilState(client, 'connected')
+  expect(second.waiting).toBe(0)
+})
+
+test('lets a fixed token expire, and closes when it is refused after that', async () => {
+  const server = await ScriptedServer.start()
+  const client = testClient({ url: server.url, token: 'fixed' })
+  client.connect()
+  const peer = await server.peer()
+  await peer.welcome()
+  await untilState(client, 'connected')
+  peer.send({ type: 'token-expiring', expiresInMs: 1000 })
+  peer.socket.close(4005, 'token-expired')
+  expect((await untilState(client, 'waiting')).reason?.code).toBe('token-expired')
+  const second = await server.peer()
+  const connect = await second.next('connect')
+  expect(connect.token).toBe('fixed')
+  second.refuse(connect, 'unauthorized')
+  expect((await untilState(client, 'closed')).reason?.code).toBe('unauthorized')
+  expect(peer.waiting).toBe(0)
+})
+
+test('stays away once it was locked out', async () => {
+  const server = await ScriptedServer.start()
+  const client = testClient({ url: server.url, token: () => 'fresh' })
+  client.connect()
+  const peer = await server.peer()
+  await peer.welcome()
+  await untilState(client, 'connected')
+  peer.socket.close(4502, 'revoked')
+  expect((await untilState(client, 'closed')).reason).toEqual({ code: 'revoked', message: 'revoked' })
+})
+
+test('is not connected by a listener’s close while it begins', async () => {
+  const server = await ScriptedServer.start()
+  const client = testClient({ url: server.url, token: 'fixed' })
+  client.on('state', ({ state }) => state === 'connecting' && client.close())
+  client.connect()
+  expect(client.state).toBe('closed')
+  const other = testClient({ url: server.url })
+  other.connect()
+  await (await server.peer()).welcome()
+  expect(server.accepted).toBe(1)
+})

@@ -1,0 +1,63 @@
+import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
+import { SignJWT } from 'jose'
+import { type LocalNode, startNode, type StartNodeOptions } from '@tidings/testing'
+import { memory } from '../backend/memory/index.js'
+import { afterTest, type App, contract } from '../node.fixture.js'
+
+export const SECRET = randomBytes(32)
+export const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
+export const p256 = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+export const ed25519 = generateKeyPairSync('ed25519')
+
+/** A clock that the test moves; the wall clock tells tokens' times. */
+export class MovedClock {
+  aheadMs = 0
+
+  now(): number {
+    return Date.now() + this.aheadMs
+  }
+
+  monotonic(): number {
+    return performance.now() + this.aheadMs
+  }
+}
+
+export interface TokenParts {
+  readonly header?: Readonly<Record<string, unknown>>
+  readonly key?: Uint8Array | KeyObject
+  readonly algorithm?: string
+}
+
+/** Where tokens come from and go to, for nodes that look at it. */
+export const ADDRESS = { iss: 'https://id.example', aud: 'tidings' } as const
+
+const nowSeconds = (): number => Math.floor(Date.now() / 1000)
+
+/** A token of `ann` for an hour, signed with SECRET; undefined takes a claim away. */
+export const token = (
+  claims: Readonly<Record<string, unknown>> = {},
+  { header, key = SECRET, algorithm = 'HS256' }: TokenParts = {},
+) =>
+  new SignJWT({ ...ADDRESS, sub: 'ann', iat: nowSeconds(), exp: nowSeconds() + 3600, ...claims })
+    .setProtectedHeader({ alg: algorithm, ...header })
+    .sign(key)
+
+/** Seconds from now, as tokens have it. */
+export const inSeconds = (seconds: number): number => nowSeconds() + seconds
+
+export const allowing = (permissions: Readonly<Record<string, readonly string[]>>) => ({
+  tidings: { allow: permissions },
+})
+
+const base64url = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+
+/** Any header with any claims and any signature. */
+export const forged = (header: unknown, claims: unknown, signature = ''): string =>
+  `${base64url(header)}.${base64url(claims)}.${signature}`
+
+/** Checks tokens signed with SECRET; nobody may do anything but by token. Ends with the test. */
+export const startWithTokens = async (options: Partial<StartNodeOptions<App>> = {}): Promise<LocalNode<App>> => {
+  const node = await startNode<App>({ contract, backend: memory(), tokens: { keys: [{ secret: SECRET }] }, ...options })
+  afterTest(() => node.close())
+  return node
+}

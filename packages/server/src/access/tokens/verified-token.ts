@@ -1,0 +1,85 @@
+import { Grants } from '../grants.js'
+import { isUserId } from '../user-id.js'
+import type { Claims } from '../../options.js'
+import { refuse, type TokenRefusal } from './token-refusal.js'
+
+/** A token that holds, as far as it can be known without looking at revocations. */
+export interface VerifiedToken {
+  readonly userId: string
+  readonly claims: Claims
+  /** undefined: its permissions are what rules allow. */
+  readonly grants: Grants | undefined
+  /** Names this token among revocations: by its `jti` if it has one, else by its fingerprint. */
+  readonly name: string
+  /** Milliseconds since 1970; undefined: it does not say. */
+  readonly issuedAtMs: number | undefined
+  /** Milliseconds since 1970: from then on it is refused. The clock tolerance is in it. */
+  readonly endsAtMs: number
+}
+
+export interface LifetimeRules {
+  readonly requireExpiry: boolean
+  readonly maxLifetimeMs: number
+  readonly clockToleranceMs: number
+}
+
+export const nameOfId = (jti: string): string => `jti:${jti}`
+
+const milliseconds = (value: unknown): number | undefined => (typeof value === 'number' ? value * 1000 : undefined)
+
+/** When a token ends, or why it may not: not to be revoked for longer than revocations are kept, it must end in time. */
+const lifetimeOf = (
+  claims: Claims,
+  rules: LifetimeRules,
+  nowMs: number,
+): { readonly endsAtMs: number } | TokenRefusal => {
+  const { requireExpiry, maxLifetimeMs, clockToleranceMs } = rules
+  const issuedAtMs = milliseconds(claims.iat)
+  const expiresAtMs = milliseconds(claims.exp)
+  if (issuedAtMs !== undefined && issuedAtMs > nowMs + clockToleranceMs) {
+    return refuse('token-not-yet-valid', 'its iat lies in the future')
+  }
+  if (expiresAtMs === undefined) {
+    if (requireExpiry) return refuse('token-lifetime', 'it has no exp')
+    if (issuedAtMs === undefined) return refuse('token-lifetime', 'it has neither exp nor iat')
+    const endsAtMs = issuedAtMs + maxLifetimeMs + clockToleranceMs
+    return endsAtMs > nowMs ? { endsAtMs } : refuse('token-expired')
+  }
+  if (expiresAtMs - (issuedAtMs ?? nowMs) > maxLifetimeMs) {
+    return refuse('token-lifetime', 'it holds for longer than maxLifetimeMs')
+  }
+  return { endsAtMs: expiresAtMs + clockToleranceMs }
+}
+
+/** Reads what jose has verified: the signature, `nbf`, `exp`, `iss` and `aud` hold. `fingerprint`: the token's SHA-256. */
+export const readClaims = (
+  claims: Claims,
+  fingerprint: string,
+  rules: LifetimeRules,
+  nowMs: number,
+): VerifiedToken | TokenRefusal => {
+  const lifetime = lifetimeOf(claims, rules, nowMs)
+  if ('kind' in lifetime) return lifetime
+  const { sub, jti, tidings } = claims
+  if (!isUserId(sub)) return refuse('token-subject')
+  const grants = readGrants(tidings)
+  if (typeof grants === 'string') return refuse('token-permissions', grants)
+  return {
+    userId: sub,
+    claims,
+    grants,
+    name: typeof jti === 'string' ? nameOfId(jti) : `sha256:${fingerprint}`,
+    issuedAtMs: milliseconds(claims.iat),
+    endsAtMs: lifetime.endsAtMs,
+  }
+}
+
+/** `{ allow: { pattern: [action, …] } }`. A string says what is wrong. */
+const readGrants = (tidings: unknown): Grants | undefined | string => {
+  if (tidings === undefined) return undefined
+  if (typeof tidings !== 'object' || tidings === null || Array.isArray(tidings)) return 'it must be an object'
+  const extra = Object.keys(tidings).some((key) => key !== 'allow')
+  if (extra || !Object.hasOwn(tidings, 'allow')) return 'it must have allow and nothing else'
+  const grants = Grants.parse((tidings as { readonly allow?: unknown }).allow)
+  return typeof grants === 'string' ? `its allow ${grants}` : grants
+}
