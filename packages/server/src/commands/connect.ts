@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { ConnectCommand, ConnectedReply } from '@tidings/protocol'
 import { type Authenticator, credentialOf, type Identification } from '../access/authenticator.js'
 import type { TokenExpiry } from '../access/token-expiry.js'
@@ -54,9 +53,7 @@ const tryLater = (session: Session, id: number, message: string): ReplyThen =>
 
 const identify = (session: Session, { user, token }: Identification, client: string | undefined): Identity => {
   const own = client ?? session.id
-  const scope = user === null ? `client:${own}` : `user:${user.id}`
-  const member = createHash('sha256').update(`${scope}\0${own}`).digest('base64url').slice(0, 16)
-  return { user, token, scope, member }
+  return { user, token, scope: user === null ? `client:${own}` : `user:${user.id}`, client: own }
 }
 
 const connectedReply = (parts: ConnectParts, session: Session, id: number): ConnectedReply => {

@@ -2,7 +2,7 @@ import { jsonProblem, type JsonValue, type Member, type PresenceCommand, type Re
 import type { PresenceStore } from '../backend/backend.js'
 import type { Channel } from '../channels.js'
 import { errorReply } from '../session/errors.js'
-import type { Identity, Session } from '../session/session.js'
+import { type Identity, memberOf, type Session } from '../session/session.js'
 import { type CommandHandler, type Gate, oneAtATime } from './command.js'
 import type { PresenceEntries } from '../session/presence-entries.js'
 
@@ -70,9 +70,10 @@ const store = async (
   id: number,
   data: JsonValue,
 ): Promise<Reply> => {
-  const member: Omit<Member, 'enteredAt'> = { member: identity.member, user: identity.user?.id ?? null, data }
-  await entries.put(session, channel.name, member)
-  return { type: 'presence', id, channel: channel.name, member: identity.member }
+  const member = memberOf(identity)
+  const entry: Omit<Member, 'enteredAt'> = { member, user: identity.user?.id ?? null, data }
+  await entries.put(session, channel.name, entry)
+  return { type: 'presence', id, channel: channel.name, member }
 }
 
 const dataProblem = (data: unknown, maxBytes: number): ['bad-payload' | 'payload-too-large', string] | undefined => {

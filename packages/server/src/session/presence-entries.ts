@@ -1,6 +1,6 @@
 import type { Member } from '@tidings/protocol'
 import type { PresenceStore } from '../backend/backend.js'
-import type { Session } from './session.js'
+import { memberOf, type Session } from './session.js'
 
 interface Entry {
   /** Whose entry it is now: a client that reconnects takes its entry over from its old session. */
@@ -41,8 +41,8 @@ export class PresenceEntries {
 
   /** Rejects with BackendError. */
   async leave(session: Session, channel: string): Promise<void> {
-    const member = session.identity?.member
-    if (member === undefined) return
+    if (session.identity === undefined) return
+    const member = memberOf(session.identity)
     const key = entryKey(channel, member)
     const entry = this.#entries.get(key)
     if (entry?.owner !== session) return
@@ -70,7 +70,8 @@ export class PresenceEntries {
   }
 
   #leaveLater(session: Session, channel: string): void {
-    const entry = this.#entries.get(entryKey(channel, session.identity?.member ?? ''))
+    if (session.identity === undefined) return
+    const entry = this.#entries.get(entryKey(channel, memberOf(session.identity)))
     if (entry?.owner !== session) return
     entry.leaveTimer = setTimeout(() => this.leaveQuietly(session, channel), this.#graceMs)
     entry.leaveTimer.unref()

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { randomId } from '../random-id.js'
 import { type DisconnectCode, DISCONNECT_CODES, mayReconnect, parseCommand, type Reply } from '@tidings/protocol'
 import type { VerifiedToken } from '../access/tokens/verified-token.js'
@@ -15,9 +16,13 @@ export interface Identity {
   readonly token: VerifiedToken | undefined
   /** Whose publication ids these are: the user's, or an anonymous client's own. */
   readonly scope: string
-  /** Names the session's presence entries: the same for a client that reconnects. */
-  readonly member: string
+  /** The client's secret, or the session's id for one that has none. */
+  readonly client: string
 }
+
+/** Names the session's presence entries: the same for a client that reconnects. Made when asked for: most enter nothing. */
+export const memberOf = ({ scope, client }: Identity): string =>
+  createHash('sha256').update(`${scope}\0${client}`).digest('base64url').slice(0, 16)
 
 export interface SessionListener {
   /** Once: nothing is handled or sent any more. `clean`: the client will not come back for this session's sake. */
