@@ -168,7 +168,7 @@ const PLANTS = [
   {
     name: 'start every log in memory with the same epoch',
     file: 'backend/memory/channel-log.js',
-    find: "randomBytes(EPOCH_BYTES).toString('base64url')",
+    find: 'randomId(EPOCH_BYTES)',
     put: "'the-same'",
     emphasis: ['kill'],
   },
@@ -263,7 +263,9 @@ const runOnce = async ({ power = false, smallDisk = false, emphasis = [] }, seed
     const file = join(dir, 'power.mjs')
     writeFileSync(file, POWER_PROGRAM)
     const told = execFileSync(process.execPath, [file, String(seed), String(POWER_FAILURES)], { encoding: 'utf8' })
-    return /** @type {Outcome} */ (JSON.parse(told))
+    /** @type {unknown} */
+    const outcome = JSON.parse(told)
+    return /** @type {Outcome} */ (outcome)
   }
   const program = /** @type {const} */ ([process.execPath, cli])
   const summary = new Summary()

@@ -1,4 +1,6 @@
 export * from './checker/index.js'
+export { FakeClock } from './fake-clock.js'
+export { type DiskMoment, FaultyDisk } from './faulty-disk.js'
 export { type Exit, freePort, NodeProcess, type NodeProcessOptions } from './node-process.js'
 export * from './proxy/index.js'
 export { type Closed, RawClient, type RawClientOptions } from './raw-client.js'

@@ -134,8 +134,8 @@ export class Stream {
     const own = ownEcho.find(channel.name, this.#client, contentOf(event))
     if (own === undefined) return
     const joined = this.#joined
-    const isSameSession = own.connection !== undefined && own.connection === joined?.connection
-    if (own.unheard !== 'client' && !(isSameSession && own.atMs > (joined?.atMs ?? Infinity))) return
+    const isSameSession = joined !== undefined && own.connection !== undefined && own.connection === joined.connection
+    if (own.unheard !== 'client' && !(isSameSession && own.atMs > joined.atMs)) return
     const summary = `#${event.offset} was handed to the client that published it and asked not to hear it`
     findings.violation('C2', 'no echo where none is wanted', summary, [joined, own, event])
   }
