@@ -2,13 +2,8 @@ import { asArray, type Codec, isRecord } from './codec.js'
 import { SUBPROTOCOL_JSON } from './limits.js'
 
 /** Base64 (RFC 4648, section 4) of bytes, without Node's Buffer so that it runs in browsers. */
-export const bytesToBase64 = (bytes: Uint8Array): string => {
-  let text = ''
-  for (let start = 0; start < bytes.length; start += 8192) {
-    text += String.fromCharCode(...bytes.subarray(start, start + 8192))
-  }
-  return btoa(text)
-}
+export const bytesToBase64 = (bytes: Uint8Array): string =>
+  btoa(bytes.reduce((text, byte) => text + String.fromCharCode(byte), ''))
 
 /** undefined if the text is not base64. */
 export const base64ToBytes = (text: string): Uint8Array | undefined => {
@@ -26,14 +21,6 @@ const withBytesAsText = (item: unknown): unknown => {
   return { ...rest, bytes: bytesToBase64(data) }
 }
 
-/** Only publishes and lists of publications hold data: a replacer, asked for every value, would cost all messages more. */
-const encodable = (message: unknown): unknown => {
-  if (Array.isArray(message)) return message.map(encodable)
-  if (!isRecord(message)) return message
-  if (!Array.isArray(message.publications)) return withBytesAsText(message)
-  return { ...message, publications: message.publications.map(withBytesAsText) }
-}
-
 const withTextAsBytes = (item: unknown): unknown => {
   if (!isRecord(item) || typeof item.bytes !== 'string' || 'data' in item) return item
   const { bytes, ...rest } = item
@@ -41,20 +28,21 @@ const withTextAsBytes = (item: unknown): unknown => {
   return data === undefined ? item : { ...rest, data }
 }
 
-const decodeMessage = (message: unknown): unknown => {
+/** Only publishes and lists of publications hold data: asking for every value, as a replacer is, would cost all others more. */
+const converted = (message: unknown, convert: (item: unknown) => unknown): unknown => {
+  if (Array.isArray(message)) return message.map((each) => converted(each, convert))
   if (!isRecord(message)) return message
-  if (message.type === 'publish') return withTextAsBytes(message)
-  if (!Array.isArray(message.publications)) return message
-  return { ...message, publications: message.publications.map(withTextAsBytes) }
+  if (Array.isArray(message.publications)) return { ...message, publications: message.publications.map(convert) }
+  return message.type === 'publish' ? convert(message) : message
 }
 
 export const jsonCodec: Codec = {
   subprotocol: SUBPROTOCOL_JSON,
-  encode: (message) => JSON.stringify(encodable(message)),
+  encode: (message) => JSON.stringify(converted(message, withBytesAsText)),
   decode: (frame) => {
     if (typeof frame !== 'string') return undefined
     try {
-      return asArray(JSON.parse(frame)).map(decodeMessage)
+      return asArray(converted(JSON.parse(frame), withTextAsBytes))
     } catch {
       return undefined
     }
