@@ -3,7 +3,17 @@ import tseslint from 'typescript-eslint'
 import { boundaries } from './scripts/lint/boundaries.mjs'
 
 export default defineConfig(
-  { ignores: ['**/dist/', '**/node_modules/', 'coverage/', 'tidings-data/', 'bench/.cache/', 'packages/*/bin/', 'examples/*/public/'] },
+  {
+    ignores: [
+      '**/dist/',
+      '**/node_modules/',
+      'coverage/',
+      'tidings-data/',
+      'bench/.cache/',
+      'packages/*/bin/',
+      'examples/*/public/',
+    ],
+  },
   ...tseslint.configs.strictTypeChecked,
   ...tseslint.configs.stylisticTypeChecked,
   {
