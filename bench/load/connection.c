@@ -41,7 +41,7 @@ void watch(int fd) {
 
 void end(Connection *connection, const char *why) {
   if (connection->state == CLOSED) return;
-  if (!isStopping && closedConnections < 5) fprintf(stderr, "connection %d ended: %s\n", connection->number, why);
+  if (closedConnections < 5) fprintf(stderr, "connection %d ended: %s\n", connection->number, why);
   bool wasReady = connection->state == READY;
   connection->state = CLOSED;
   closedConnections++;

@@ -98,8 +98,21 @@ static void answerControl(Connection *connection) {
   }
 }
 
-static void answerAppPing(Connection *connection, const char *data) {
-  if (!options.ping || memcmp(data, options.ping, strlen(options.ping)) != 0) return;
+// Whether a line of these bytes is the ping of the application's protocol: Centrifugo puts several lines into a frame. The
+// bytes are a message or a part of one; a ping that two reads cut in half is not seen.
+static bool hasAppPing(const char *data, size_t length, bool first, bool last) {
+  size_t wanted = strlen(options.ping);
+  const char *at = data, *stop = data + length;
+  while ((size_t)(stop - at) >= wanted && (at = memmem(at, (size_t)(stop - at), options.ping, wanted))) {
+    bool begins = at == data ? first : at[-1] == '\n';
+    bool ends = at + wanted == stop ? last : at[wanted] == '\n';
+    if (begins && ends) return true;
+    at += wanted;
+  }
+  return false;
+}
+
+static void answerAppPing(Connection *connection) {
   char frame[140];
   size_t n = clientFrame(frame, 1, options.pong, strlen(options.pong));
   send_(connection, frame, n);
@@ -143,11 +156,10 @@ static void takePayload(Connection *connection, const char *data, size_t length)
     if (connection->payloadLeft == 0) answerControl(connection);
     return;
   }
-  bool isWhole = connection->messageBytes == 0;
+  bool first = connection->messageBytes == 0;
   connection->messageBytes += length;
   bool last = connection->final && connection->payloadLeft == 0;
-  // A ping of the application's protocol is a message by itself and short: it comes in one piece.
-  if (last && isWhole && options.ping && length == strlen(options.ping)) answerAppPing(connection, data);
+  if (options.ping && hasAppPing(data, length, first, last)) answerAppPing(connection);
   if (connection->compressed) inflateText(connection, data, length, last);
   else text(connection, data, length, last);
 }

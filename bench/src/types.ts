@@ -37,6 +37,8 @@ export interface StartOptions {
   readonly deflate?: boolean
   /** Publications go back to their publisher alone. */
   readonly echo?: boolean
+  /** A relay that breaks a promise now and then, to show that the load generator finds out. */
+  readonly fault?: 'lose' | 'repeat' | 'swap'
   /** Where Tidings keeps publications. Default memory. */
   readonly store?: 'memory' | 'disk'
 }

@@ -8,12 +8,14 @@ import { pollingScenario } from './polling.mjs'
 import { publishScenario } from './publish.mjs'
 import { roomsScenario } from './rooms.mjs'
 import { channelsScenario, subscribersScenario } from './scaling.mjs'
+import { soundnessScenario } from './soundness.mjs'
 import { tickerScenario } from './ticker.mjs'
 import { wakeUpScenario } from './wake-up.mjs'
 import { wssScenario } from './wss.mjs'
 
 /** In the order in which they are run. */
 export const SCENARIOS = [
+  soundnessScenario,
   fanOutScenario,
   fanOutDiskScenario,
   wssScenario,
