@@ -105,7 +105,7 @@ const PLANTS = [
     file: 'backend/disk/disk-channel.js',
     find: 'last !== undefined && parsed.offset <= last',
     put: 'last !== undefined',
-    emphasis: ['copy', 'restore'],
+    emphasis: ['snapshot', 'restore'],
   },
   {
     name: 'acknowledge before the flush',

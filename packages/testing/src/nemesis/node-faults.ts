@@ -92,6 +92,13 @@ export const NODE_FAULTS: readonly [NodeFault, ...NodeFault[]] = [
     },
   },
   {
+    name: 'snapshot',
+    weight: 1.5,
+    strike: async ({ server, copies }) => {
+      copies.push(await server.snapshotData())
+    },
+  },
+  {
     name: 'restore',
     weight: 1.5,
     strike: async ({ server, random, tally, copies }) => {

@@ -29,6 +29,8 @@ export interface Running {
 }
 
 const PAGE_BYTES = 4096
+/** Until a process that was told to stand still does. */
+const STOP_MS = 20
 
 /**
  * The server as a child process: each run on a port of its own, to which the proxy is pointed, so that it is known which
@@ -148,13 +150,28 @@ export class ServerUnderTest {
     process.kill(pid, 'SIGCONT')
   }
 
-  /** While no run is under way: keeps a copy of the data directory, and returns its name. */
+  /** While no run is under way, or it stands still: keeps a copy of the data directory, and returns its name. */
   async copyData(): Promise<string> {
     this.#copies += 1
     const copy = `copy-${this.#copies}`
     await cp(this.#options.data, join(this.#options.dir, copy), { recursive: true })
     this.#options.recorder.record({ kind: 'store-copied', copy })
     return copy
+  }
+
+  /**
+   * While a run is under way: keeps a copy of the data directory at one moment, as a snapshot of the file system is, and
+   * returns its name. The run goes on with positions that the copy has not reached.
+   */
+  async snapshotData(): Promise<string> {
+    const { pid } = this.running.process
+    process.kill(pid, 'SIGSTOP')
+    try {
+      await sleep(STOP_MS)
+      return await this.copyData()
+    } finally {
+      process.kill(pid, 'SIGCONT')
+    }
   }
 
   /** While no run is under way: puts a copy in the place of the data directory. */
