@@ -33,7 +33,7 @@ import { Sessions } from './session/sessions.js'
 import { echo } from './transport/echo.js'
 import type { Connection, ConnectionHandler } from './transport/transport.js'
 import { Turn } from './transport/turn.js'
-import { attachWebSockets, CODECS } from './transport/websocket-transport.js'
+import { attachWebSockets, CODECS, type WebSocketLimits } from './transport/websocket-transport.js'
 
 /** One node. It serves once it is attached to an HTTP server and its backend is open. */
 export interface Tidings<App extends Contract = Contract> {
@@ -192,7 +192,9 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
     path: string,
     codecs: readonly Codec[],
     accept: (connection: Connection) => ConnectionHandler,
-  ): (() => void) => attachWebSockets(server, { path, codecs, limits, turn, compression, admit, accept })
+    connectionLimits: WebSocketLimits = limits,
+  ): (() => void) =>
+    attachWebSockets(server, { path, codecs, limits: connectionLimits, turn, compression, admit, accept })
 
   let closed: Promise<void> | undefined
   const close = async (drainMs: number): Promise<void> => {
@@ -214,7 +216,8 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
     failed,
     attach: (server, { path = '/ws' } = {}) =>
       serve(server, path, CODECS, (connection) => sessions.open(connection, dispatch)),
-    attachEcho: (server, { path }) => serve(server, path, [], echo),
+    // Who is echoed gets his own frames and nothing else.
+    attachEcho: (server, { path }) => serve(server, path, [], echo, { ...limits, maxUnreadBytes: Infinity }),
     channel: <Source extends PatternOf<App>>(pattern: Source, ...[params]: ParamsArguments<NoInfer<Source>>) =>
       channelHandle<App, Source>(
         { channels, log, presence: store, ready, maxPayloadBytes, maxHistoryPage },

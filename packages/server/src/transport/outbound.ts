@@ -10,7 +10,7 @@ const OPEN = 1
 export interface OutboundLimits {
   /** What may wait here for a slow peer before its subscriptions stop being queued for. */
   readonly maxBufferedBytes: number
-  /** What a peer may not have read yet, wherever it is under way, before the same happens. */
+  /** What a peer may not have read yet, wherever it is under way, before the same happens. Infinity: nothing is marked. */
   readonly maxUnreadBytes: number
 }
 
@@ -179,8 +179,8 @@ export class Outbound implements Deferred {
 
   /** Small enough that a mark is always under way while somebody waits for one. */
   get #markIntervalBytes(): number {
-    const { maxUnreadBytes } = this.#limits
-    return this.#answersMarks ? maxUnreadBytes / 2 : Math.min(FIRST_MARK_BYTES, maxUnreadBytes / 2)
+    const half = this.#limits.maxUnreadBytes / 2
+    return this.#answersMarks || half === Infinity ? half : Math.min(FIRST_MARK_BYTES, half)
   }
 
   #mark(): void {
