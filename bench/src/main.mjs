@@ -1,9 +1,11 @@
 /**
- * The benchmark: `npm run bench [-- --quick] [--only NAME] [--rounds N] [--peers a,b] [--add]`. See ../README.md.
+ * The benchmark: `npm run bench [-- --quick] [--only NAME] [--rounds N] [--peers a,b] [--add] [--referee FILE]`. See
+ * ../README.md.
  */
 import { cpus, totalmem } from 'node:os'
-import { relative } from 'node:path'
+import { relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { compareWithReferee } from './referee.mjs'
 import { canPin } from './run/cores.mjs'
 import { hasCompiler } from './run/native.mjs'
 import { marksOf, remarksOf, tableOf } from './run/report.mjs'
@@ -23,6 +25,8 @@ const { values } = parseArgs({
     peers: { type: 'string' },
     /** Takes the samples that are stored along: medians are over all. */
     add: { type: 'boolean', default: false },
+    /** The C source of another load generator to agree with; nothing else is run. */
+    referee: { type: 'string' },
   },
 })
 const { quick } = values
@@ -71,13 +75,19 @@ const run = async (scenario) => {
   writeResult(result, machine())
 }
 
-say(`${machine()}. ${canPin ? 'Servers on core 0, load on core 1.' : 'NOT PINNED: one core, or no taskset.'}`)
-if (quick) say('Quick: everything is made small, only whether deliveries are complete counts.')
-for (const scenario of choose()) await run(scenario)
-if (!quick) {
-  const path = await writePlot(SCENARIOS.map((make) => make({ quick }).name))
-  say(`\nFigures and plot: ${relative(process.cwd(), path)} and the JSON files beside it`)
+const runAll = async () => {
+  if (quick) say('Quick: everything is made small, only whether deliveries are complete counts.')
+  for (const scenario of choose()) await run(scenario)
+  if (!quick) {
+    const path = await writePlot(SCENARIOS.map((make) => make({ quick }).name))
+    say(`\nFigures and plot: ${relative(process.cwd(), path)} and the JSON files beside it`)
+  }
+  if (tally.absent > 0) say(`\n${tally.absent} could not take part and are named above.`)
+  say(`\nbench: ${tally.passed} passed, ${tally.failed} failed`)
+  return tally.failed === 0
 }
-const absent = tally.absent === 0 ? '' : `, ${tally.absent} absent`
-say(`\nbench: ${tally.passed} passed, ${tally.failed} failed${absent}`)
-process.exitCode = tally.failed > 0 ? 1 : 0
+
+say(`${machine()}. ${canPin ? 'Servers on core 0, load on core 1.' : 'NOT PINNED: one core, or no taskset.'}`)
+const { referee } = values
+const isGood = referee === undefined ? await runAll() : await compareWithReferee(resolve(referee), rounds)
+process.exitCode = isGood ? 0 : 1

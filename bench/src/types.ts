@@ -57,8 +57,8 @@ export interface Peer {
   readonly name: string
   readonly title: string
   readonly wire: Wire
-  /** Why it cannot take part here, or undefined if it can. */
-  absence(): Promise<string | undefined>
+  /** Why it cannot take part here, or undefined if it can. `quick`: nothing that takes minutes is built for it. */
+  absence(size: Size): Promise<string | undefined>
   /** Rejects when it does not listen in time or ends at once. */
   start(options: StartOptions): Promise<Served>
 }

@@ -25,7 +25,7 @@ export const runScenario = async (scenario, { rounds, quick, peers, say, earlier
   /** @type {Map<string, string>} */
   const absences = new Map()
   for (const { name, peer } of entrants) {
-    const absence = await peer.absence()
+    const absence = await peer.absence({ quick })
     if (absence !== undefined) absences.set(name, absence)
   }
   for (let round = 1; round <= rounds; round += 1) {

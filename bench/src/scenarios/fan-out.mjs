@@ -1,6 +1,7 @@
 import { bun } from '../peers/bun.mjs'
 import { centrifugo } from '../peers/centrifugo.mjs'
 import { batchLimit, writeLimit } from '../peers/kernel.mjs'
+import { nats } from '../peers/nats.mjs'
 import { socketIo } from '../peers/socket-io.mjs'
 import { tidings } from '../peers/tidings.mjs'
 import { ws } from '../peers/ws.mjs'
@@ -49,7 +50,7 @@ export const fanOutScenario = ({ quick }) => {
   const how = quick
     ? { subscribers: 50, window: 16, seconds: 0.3, warmupSeconds: 0.1 }
     : { subscribers: 1000, window: 16, seconds: 5 }
-  const peers = [tidings, bun, centrifugo, socketIo, ws, batchLimit, writeLimit]
+  const peers = [tidings, bun, centrifugo, nats, socketIo, ws, batchLimit, writeLimit]
   return {
     name: 'fan-out',
     title: '1 channel, 1,000 subscribers, 64 B, 16 in flight, history in memory',
