@@ -1,5 +1,5 @@
 /** Certificates for the tests, made when they are needed: none that was kept could expire. */
-import { createPrivateKey } from 'node:crypto'
+import { createPrivateKey, randomUUID } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { generate } from 'selfsigned'
@@ -24,7 +24,8 @@ export const makePair = async ({
   validToMs = Date.now() + DAY_MS / 2,
   keyType = 'ec',
 }: CertificateOptions = {}): Promise<PemPair> => {
-  const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }], {
+  // Of two authorities with one name a client would try the first only.
+  const { cert, private: key } = await generate([{ name: 'commonName', value: `test ${randomUUID()}` }], {
     keyType,
     algorithm: 'sha256',
     notBeforeDate: new Date(validFromMs),
