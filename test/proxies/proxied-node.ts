@@ -9,7 +9,7 @@ import { type Client, createClient } from '@tidings/client'
 import { freePort, NodeProcess } from '@tidings/testing'
 import { onTestFinished } from 'vitest'
 import { type ClientOptions as SocketOptions, WebSocket } from 'ws'
-import { makePair, type PemPair, writePair } from '../../packages/cli/test/certificates.js'
+import { makePair, type PemPair, writePair } from '../certificates/certificates.js'
 
 const TIDINGS = resolve(import.meta.dirname, '../../packages/cli/bin/tidings.js')
 /** The proxy is 127.0.0.1 and trusted; clients come from another of this machine's addresses. */
@@ -82,9 +82,13 @@ export class ProxiedNode {
       command: [process.execPath, TIDINGS, 'serve', '--config', config, '--port', String(nodePort)],
       healthUrl: `http://127.0.0.1:${nodePort}/healthz`,
     })
-    onTestFinished(async () => void (await node.kill('SIGKILL')))
+    onTestFinished(async () => {
+      await node.kill('SIGKILL')
+    })
     const proxy = NodeProcess.spawn({ command: await program.configure(place), healthUrl: '' })
-    onTestFinished(async () => void (await proxy.kill('SIGTERM')))
+    onTestFinished(async () => {
+      await proxy.kill('SIGTERM')
+    })
     const proxied = new ProxiedNode(program, place, node, proxy, pair)
     await proxied.#untilServed()
     return proxied

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import type { Client, PublishResult, SubscriptionItem } from '@tidings/client'
+import type { Client, PublishResult, Subscription, SubscriptionItem } from '@tidings/client'
 import { describe, expect, it } from 'vitest'
 import { CLIENT_ADDRESS, ProxiedNode, type ProxyProgram } from './proxied-node.js'
 
@@ -12,7 +12,10 @@ const publish = (client: Client, from: number): Promise<readonly PublishResult[]
   Promise.all(Array.from({ length: BATCH }, (_, index) => lobby(client).publish(from + index)))
 
 /** The data of the next items; a gap is one too, so that it cannot be overlooked. */
-const take = async (items: AsyncIterator<SubscriptionItem>, count: number): Promise<readonly unknown[]> => {
+const take = async (
+  items: AsyncIterator<SubscriptionItem, undefined, undefined>,
+  count: number,
+): Promise<readonly unknown[]> => {
   const taken: unknown[] = []
   while (taken.length < count) {
     const { value, done } = await items.next()
@@ -24,6 +27,13 @@ const take = async (items: AsyncIterator<SubscriptionItem>, count: number): Prom
 
 const numbers = (from: number, count: number): readonly number[] =>
   Array.from({ length: count }, (_, index) => from + index)
+
+const live = (subscription: Subscription): Promise<void> =>
+  new Promise((resolve) => {
+    subscription.on('state', ({ state }) => {
+      if (state === 'live') resolve()
+    })
+  })
 
 /** How often a client got a connection so far. */
 const connections = (client: Client): (() => number) => {
@@ -41,7 +51,7 @@ export const proxySuite = (program: ProxyProgram): void => {
       const proxied = await ProxiedNode.start(program)
       const subscription = lobby(proxied.client('bo')).subscribe()
       const items = subscription[Symbol.asyncIterator]()
-      await subscription.ready
+      await live(subscription)
       const forged = { 'X-Forwarded-For': '203.0.113.1', Forwarded: 'for=203.0.113.2' }
       for (const [token, headers] of [
         ['ann', {}],
@@ -59,7 +69,7 @@ export const proxySuite = (program: ProxyProgram): void => {
       const connected = connections(reader)
       const subscription = lobby(reader).subscribe()
       const items = subscription[Symbol.asyncIterator]()
-      await subscription.ready
+      await live(subscription)
       const results = [...(await publish(writer, 0))]
       await proxied.reloadProxy()
       results.push(...(await publish(writer, BATCH)))
@@ -84,7 +94,7 @@ export const proxySuite = (program: ProxyProgram): void => {
       const connected = connections(client)
       const subscription = lobby(client).subscribe()
       const items = subscription[Symbol.asyncIterator]()
-      await subscription.ready
+      await live(subscription)
       const silent = await proxied.silentSocket()
       await once(silent, 'close')
       expect(await lobby(client).publish('still here')).toMatchObject({ ok: true })

@@ -7,7 +7,7 @@ import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
 import { freePort } from '@tidings/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
-import { encrypted, makePair, type PemPair, writePair } from '../test/certificates.js'
+import { encrypted, makePair, type PemPair, writePair } from '../../../test/certificates/certificates.js'
 import { ended, get, rawRequest, Run, type RunOptions, type Served, served, temporaryDir } from '../test/run-tidings.js'
 
 interface TlsServed extends Served {

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { makePair, type PemFiles, type PemPair, writePair } from '../../test/certificates.js'
+import { makePair, type PemFiles, type PemPair, writePair } from '../../../../test/certificates/certificates.js'
 import { loadCertificate } from './certificate.js'
 import { CertificateWatch } from './certificate-watch.js'
 

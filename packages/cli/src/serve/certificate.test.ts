@@ -3,7 +3,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { encrypted, makePair, type PemFiles, type PemPair, writePair } from '../../test/certificates.js'
+import {
+  encrypted,
+  makePair,
+  type PemFiles,
+  type PemPair,
+  writePair,
+} from '../../../../test/certificates/certificates.js'
 import { CommandError } from '../exit.js'
 import { loadCertificate, validityProblem } from './certificate.js'
 

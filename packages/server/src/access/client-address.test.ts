@@ -112,10 +112,9 @@ describe('a range', () => {
     fc.assert(
       fc.property(number, fc.integer({ min: 0, max: 128 }), fc.integer({ min: 0, max: 127 }), (base, prefix, bit) => {
         fc.pre(base >> 32n !== 0xffffn)
-        const other = canonicalAddress(text(base ^ (1n << BigInt(bit))))
-        fc.pre(other !== undefined && other.includes(':'))
-        const isIn = bit < 128 - prefix
-        expect(trusting(`${text(base)}/${prefix}`)(other ?? '')).toBe(isIn)
+        const other = canonicalAddress(text(base ^ (1n << BigInt(bit)))) ?? ''
+        fc.pre(other.includes(':'))
+        expect(trusting(`${text(base)}/${prefix}`)(other)).toBe(bit < 128 - prefix)
       }),
     )
   })

@@ -45,8 +45,8 @@ export const makePair = async ({
 }
 
 /** The same key, to be read with a passphrase only. */
-export const encrypted = (key: string): string =>
-  createPrivateKey(key).export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'secret' }).toString()
+export const encrypted = (key: string, type: 'pkcs8' | 'sec1' = 'pkcs8'): string =>
+  createPrivateKey(key).export({ type, format: 'pem', cipher: 'aes-256-cbc', passphrase: 'secret' }).toString()
 
 export interface PemFiles {
   readonly cert: string
