@@ -191,3 +191,22 @@ describe('tidings serve --redirect-from', () => {
     expect(exitCode).toBe(1)
   })
 })
+
+describe('tidings serve --trusted-proxies', () => {
+  it('refuses what is no address, and --dev beside it', async () => {
+    const dir = await temporaryDir()
+    const config = join(dir, 'tidings.config.mjs')
+    await writeFile(config, 'export default { contract: { channels: { a: {} } }, authenticate: () => null }')
+    for (const [flags, sentence] of [
+      [
+        ['--config', config, '--memory', '--trusted-proxies', '::1,proxy'],
+        "trustedProxies has 'proxy', which is no address",
+      ],
+      [[...DEV, '--trusted-proxies', '::1'], 'trustedProxies and dev exclude each other'],
+    ] as const) {
+      const { exitCode, stderr } = await ended('serve', '--port', '0', ...flags)
+      expect(stderr).toContain(sentence)
+      expect(exitCode).toBe(2)
+    }
+  })
+})
