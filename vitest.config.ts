@@ -55,7 +55,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: [`packages/${INTEGRATION}`, `examples/${INTEGRATION}`, 'test/**/*.test.ts'],
-          exclude: ['**/node_modules/**', '**/dist/**', ...BROWSER],
+          exclude: ['**/node_modules/**', '**/dist/**', 'test/proxies/**', ...BROWSER],
           sequence: { groupOrder: 1 },
           ...built,
           ...timeouts(120),

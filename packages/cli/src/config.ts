@@ -57,9 +57,18 @@ export interface Config<App extends Contract = Contract> {
   readonly origins?: readonly string[]
   readonly limits?: Partial<Limits>
   readonly heartbeat?: Partial<Heartbeat>
-  /** How long a member stays present when its connection broke without a goodbye. Default 5000. */
+  /** Whether permessage-deflate is used with clients that offer it. Default false. */
   readonly compression?: boolean
+  /** How long a member stays present when its connection broke without a goodbye. Default 5000. */
   readonly presenceGraceMs?: number
+  /** The server's certificate with its chain, in PEM form. With `tlsKey`: serves https and wss, and no other. */
+  readonly tlsCert?: string
+  /** Its private key, in PEM form and not encrypted. Both files are loaded again when they change. */
+  readonly tlsKey?: string
+  /** A port whose requests are all redirected to https. */
+  readonly redirectFrom?: number
+  /** Addresses and ranges of proxies that are believed about where a client comes from, such as `10.0.0.0/8`. */
+  readonly trustedProxies?: readonly string[]
   readonly pages?: readonly PageConfig[]
 }
 

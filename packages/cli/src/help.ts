@@ -11,7 +11,7 @@ Exit codes:
 const SERVE_EXIT_CODES = `
 Exit codes:
   0    stopped by Ctrl-C or SIGTERM, after saying goodbye to the clients
-  1    it cannot start: the port, a page, the data directory or the configuration file
+  1    it cannot start: a port, a page, the certificate, the data directory or the configuration file
   2    wrong use: an option, an environment variable or a key of the configuration
   70   the backend failed: what was acknowledged is kept, the server must be started again
   130  a second Ctrl-C cut the goodbye short (143: a second SIGTERM)

@@ -122,10 +122,11 @@ export interface Served {
 /** A server on a free port (unless the arguments say which), once it listens. */
 export const served = async (args: readonly string[], options: RunOptions = {}): Promise<Served> => {
   const run = new Run(['serve', ...(args.includes('--port') ? [] : ['--port', '0']), ...args], options)
-  const address = /ws:\/\/\S+:(\d+)\/ws\n/
+  const address = /wss?:\/\/\S+:(\d+)\/ws\n/
   await run.until(({ stdout }) => address.test(stdout) && stdout.includes('Data '))
   const port = Number(address.exec(run.stdout)?.[1])
-  return { run, port, url: `ws://127.0.0.1:${port}/ws` }
+  const scheme = run.stdout.includes('wss://') ? 'wss' : 'ws'
+  return { run, port, url: `${scheme}://127.0.0.1:${port}/ws` }
 }
 
 /** Sends bytes over a socket of its own and gives everything that comes back until the server ends it. */

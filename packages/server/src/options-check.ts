@@ -2,6 +2,7 @@ import type { Contract } from '@tidings/contract'
 import { checkTokens } from './access/check-tokens.js'
 import { compileRule } from './access/declared-rule.js'
 import { ACTIONS } from './access/grants.js'
+import { type IsTrustedProxy, trustedProxyCheck } from './access/client-address.js'
 import { DEFAULT_DEDUPE_WINDOW_MS } from './channels.js'
 import { DEFAULT_HEARTBEAT, DEFAULT_LIMITS, type Heartbeat, type Limits, type TidingsOptions } from './options.js'
 import { OptionsError } from './options-error.js'
@@ -14,6 +15,7 @@ const KEYS = [
   'allow',
   'dev',
   'origins',
+  'trustedProxies',
   'compression',
   'limits',
   'heartbeat',
@@ -111,6 +113,20 @@ const checkCollaborators = ({ contract, logger, clock }: { [Key in keyof Tidings
   }
 }
 
+const checkTrustedProxies = (given: unknown, dev: boolean): IsTrustedProxy => {
+  if (!Array.isArray(given) || !given.every((entry) => typeof entry === 'string')) {
+    throw new OptionsError('trustedProxies must be a list of addresses such as 10.0.0.0/8')
+  }
+  if (dev && given.length > 0) {
+    throw new OptionsError('trustedProxies and dev exclude each other: the dev profile refuses forwarded requests')
+  }
+  const check = trustedProxyCheck(given)
+  if (typeof check === 'string') {
+    throw new OptionsError(`trustedProxies has '${check}', which is no address and no range such as 10.0.0.0/8`)
+  }
+  return check
+}
+
 export interface ResolvedOptions {
   readonly limits: Limits
   readonly heartbeat: Heartbeat
@@ -118,6 +134,7 @@ export interface ResolvedOptions {
   readonly dev: boolean
   readonly compression: boolean
   readonly origins: readonly string[]
+  readonly isTrustedProxy: IsTrustedProxy
 }
 
 /** Throws OptionsError. Options also come from configuration files and JavaScript, so types are checked again here. */
@@ -148,6 +165,7 @@ export const checkOptions = <App extends Contract>(options: TidingsOptions<App>)
   if (!Array.isArray(origins) || !origins.every((origin) => typeof origin === 'string' && URL.canParse(origin))) {
     throw new OptionsError('origins must be a list of origins such as https://app.example')
   }
+  const isTrustedProxy = checkTrustedProxies(options.trustedProxies ?? [], dev)
   checkAllow(options)
   checkDurabilities(options)
   const heartbeat = numbers('heartbeat', options.heartbeat, DEFAULT_HEARTBEAT)
@@ -163,6 +181,7 @@ export const checkOptions = <App extends Contract>(options: TidingsOptions<App>)
     presenceGraceMs,
     dev,
     compression,
+    isTrustedProxy,
     origins: (origins as string[]).map((origin) => new URL(origin).origin),
   }
 }

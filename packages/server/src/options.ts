@@ -20,6 +20,7 @@ export interface AuthenticateRequest {
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
   /** Path and query of the handshake. */
   readonly url: string
+  /** Where the client comes from: the connection's address, or what `trustedProxies` say it is. */
   readonly remoteAddress: string
   /** Of the connect or refresh command, else of the handshake's header `Authorization: Bearer …`. */
   readonly token: string | undefined
@@ -181,6 +182,11 @@ export interface TidingsOptions<App extends Contract = Contract> {
   readonly dev?: boolean
   /** Origins of pages that may connect besides pages of the server's own host, such as `https://app.example`. */
   readonly origins?: readonly string[]
+  /**
+   * Proxies that are believed when their `X-Forwarded-For` or `Forwarded` says where a client comes from: addresses and
+   * ranges such as `10.0.0.0/8` or `::1`. Each must set or append to one of the two headers itself. Default none.
+   */
+  readonly trustedProxies?: readonly string[]
   /**
    * Whether permessage-deflate is used with clients that offer it. Publications are compressed once for all of them; what
    * they send must be inflated one by one. Default false.

@@ -8,6 +8,7 @@ import { Authenticator } from './access/authenticator.js'
 import { type Revocation, Revocations } from './access/revocations.js'
 import { TokenExpiry } from './access/token-expiry.js'
 import { TokenVerifier } from './access/tokens/token-verifier.js'
+import { clientAddress } from './access/client-address.js'
 import type { BackendError } from './backend/backend.js'
 import { type ChannelHandle, channelHandle } from './channel-handle.js'
 import { Channels } from './channels.js'
@@ -69,7 +70,7 @@ export interface Tidings<App extends Contract = Contract> {
 
 /** Makes a node and opens its backend. Throws OptionsError for a wrong option. */
 export const createTidings = <const App extends Contract>(options: TidingsOptions<App>): Tidings<App> => {
-  const { limits, heartbeat, presenceGraceMs, dev, origins, compression } = checkOptions(options)
+  const { limits, heartbeat, presenceGraceMs, dev, origins, compression, isTrustedProxy } = checkOptions(options)
   const { backend, contract, authenticate, tokens, clock = systemClock, logger = jsonLogger } = options
   const { log, presence: store } = backend
   let status: HealthStatus = 'starting'
@@ -187,6 +188,8 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
     status === 'ok'
       ? admitHandshake(request, { dev, origins })
       : { status: 503, code: 'unavailable', message: `this node is ${status}` }
+  const addressOf = ({ socket, headers }: IncomingMessage): string =>
+    clientAddress(socket.remoteAddress, headers, isTrustedProxy)
   const serve = (
     server: HttpServer | HttpsServer,
     path: string,
@@ -194,7 +197,7 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
     accept: (connection: Connection) => ConnectionHandler,
     connectionLimits: WebSocketLimits = limits,
   ): (() => void) =>
-    attachWebSockets(server, { path, codecs, limits: connectionLimits, turn, compression, admit, accept })
+    attachWebSockets(server, { path, codecs, limits: connectionLimits, turn, compression, admit, addressOf, accept })
 
   let closed: Promise<void> | undefined
   const close = async (drainMs: number): Promise<void> => {

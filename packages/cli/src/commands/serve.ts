@@ -1,4 +1,3 @@
-import type { Server } from 'node:http'
 import { type BackendError, createTidings, OptionsError, type Tidings } from '@tidings/server'
 import { type Command, Option } from 'commander'
 import { CommandError, EXIT, usageError } from '../exit.js'
@@ -7,11 +6,11 @@ import { onInterrupt } from '../interrupt.js'
 import { notice } from '../output.js'
 import { loadConfig } from '../serve/config-file.js'
 import { greeting } from '../serve/greeting.js'
-import { closeHttpServer, createHttpServer, listen } from '../serve/http.js'
 import { makeBackend, whenReady } from '../serve/open-backend.js'
 import { openPages } from '../serve/pages.js'
 import { parseEnvironment, parseFlags, type SettingFlags } from '../serve/setting-values.js'
 import { resolveSettings, type Settings } from '../serve/settings.js'
+import { openTls, WebServer } from '../serve/web-server.js'
 import { loadTokens } from '../tokens/token-settings.js'
 import { packageVersion } from '../version.js'
 
@@ -24,7 +23,8 @@ export const addServe = (program: Command): void => {
     .description(
       'Runs a server until it is interrupted. Each setting is taken from its flag, else from its variable (TIDINGS_HOST, ' +
         'TIDINGS_PORT, TIDINGS_DATA, TIDINGS_MEMORY, TIDINGS_CONFIG, TIDINGS_DEV, TIDINGS_ECHO, TIDINGS_MAX_FRAME_BYTES, ' +
-        'TIDINGS_MAX_FRAGMENTS, TIDINGS_TOKEN_KEY, TIDINGS_TOKEN_SECRET), else from the configuration file, else the default.',
+        'TIDINGS_MAX_FRAGMENTS, TIDINGS_TOKEN_KEY, TIDINGS_TOKEN_SECRET, TIDINGS_TLS_CERT, TIDINGS_TLS_KEY, ' +
+        'TIDINGS_REDIRECT_FROM, TIDINGS_TRUSTED_PROXIES), else from the configuration file, else the default.',
     )
     .option('--host <address>', 'where to listen (default: 127.0.0.1)')
     .option('--port <number>', 'the port; 0 takes a free one (default: 8080)')
@@ -36,6 +36,10 @@ export const addServe = (program: Command): void => {
     .option('--max-frame-bytes <n>', 'the largest frame a client may send (default: 131072)')
     .option('--max-fragments <n>', 'the most fragments a frame may come in (default: 16384)')
     .option('--token-key <file>', 'the key of tokens: PEM, a JSON Web Key or a secret; in place of those of the file')
+    .option('--tls-cert <file>', 'serve https and wss with this certificate and its chain (PEM)')
+    .option('--tls-key <file>', 'its private key (PEM); both are loaded again when they change')
+    .option('--redirect-from <port>', 'redirect everything that comes to this port, such as 80, to https')
+    .option('--trusted-proxies <list>', 'believe these, such as 10.0.0.0/8,::1, about where clients come from')
     .addHelpText('after', serveHelp('tidings serve --dev', 'tidings serve --host 0.0.0.0 --config tidings.config.ts'))
     .action(serve)
 }
@@ -46,15 +50,16 @@ const serve = async (flags: SettingFlags): Promise<void> => {
   process.stdout.on('error', () => undefined)
   const settings = await loadSettings(flags)
   const servePages = await openPages(settings.pages)
+  const tls = await openTls(settings.tls)
   const tidings = await makeNode(settings)
   await whenReady(tidings, settings.store)
-  const server = createHttpServer({ tidings, servePages, dev: settings.dev, echo: settings.echo })
-  tidings.attach(server)
-  if (settings.echo !== undefined) tidings.attachEcho(server, { path: settings.echo })
+  const server = new WebServer({ tidings, servePages, dev: settings.dev, echo: settings.echo }, tls)
+  tidings.attach(server.http)
+  if (settings.echo !== undefined) tidings.attachEcho(server.http, { path: settings.echo })
   const end = untilEnd(tidings.failed)
   try {
-    const port = await listen(server, settings.host, settings.port)
-    process.stdout.write(greeting(settings, port, packageVersion()))
+    const ports = await server.listen(settings.host, settings.port)
+    process.stdout.write(greeting(settings, ports, packageVersion()))
   } catch (error) {
     await tidings.close()
     throw error
@@ -96,8 +101,8 @@ const untilEnd = (failed: Promise<BackendError>): Promise<BackendError | undefin
     void failed.then(resolve)
   })
 
-const sayGoodbye = async (tidings: Tidings, server: Server): Promise<void> => {
+const sayGoodbye = async (tidings: Tidings, server: WebServer): Promise<void> => {
   notice('Saying goodbye to the clients.')
-  closeHttpServer(server)
+  server.close()
   await tidings.close({ drainMs: DRAIN_MS })
 }

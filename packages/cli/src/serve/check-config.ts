@@ -26,12 +26,19 @@ export interface CheckedConfig {
   readonly heartbeat?: TidingsOptions['heartbeat'] | undefined
   readonly compression?: boolean | undefined
   readonly presenceGraceMs?: number | undefined
+  readonly tlsCert?: string | undefined
+  readonly tlsKey?: string | undefined
+  readonly redirectFrom?: number | undefined
+  readonly trustedProxies?: readonly string[] | undefined
   readonly pages?: readonly Page[] | undefined
 }
 
 const text = z.string('must be a text').min(1, 'must not be empty')
 const trueOrFalse = z.boolean('must be true or false')
-const port = z.int(`must be a whole number from 0 to ${MAX_PORT}`).min(0, 'must not be negative')
+const port = z
+  .int(`must be a whole number from 0 to ${MAX_PORT}`)
+  .min(0, 'must not be negative')
+  .max(MAX_PORT, `must be at most ${MAX_PORT}`)
 const positive = z.int('must be a positive whole number').min(1, 'must be a positive whole number')
 
 const objectOf = <Shape extends z.ZodRawShape>(shape: Shape) =>
@@ -82,7 +89,7 @@ const pagePath = z.string('must be a text').check((context) => {
 
 const CONFIG = objectOf({
   host: text.optional(),
-  port: port.max(MAX_PORT, `must be at most ${MAX_PORT}`).optional(),
+  port: port.optional(),
   data: text.optional(),
   memory: trueOrFalse.optional(),
   dev: trueOrFalse.optional(),
@@ -108,6 +115,10 @@ const CONFIG = objectOf({
   heartbeat: numbersLike(DEFAULT_HEARTBEAT).optional(),
   compression: trueOrFalse.optional(),
   presenceGraceMs: positive.optional(),
+  tlsCert: text.optional(),
+  tlsKey: text.optional(),
+  redirectFrom: port.optional(),
+  trustedProxies: z.array(text, 'must be a list of addresses such as 10.0.0.0/8').optional(),
   pages: z.array(objectOf({ title: text, path: pagePath, dir: text }), 'must be a list of pages').optional(),
 })
 
@@ -119,13 +130,15 @@ function isObject(value: unknown): boolean {
 export const checkConfig = (value: unknown, name: string, dir: string): CheckedConfig => {
   const checked = CONFIG.safeParse(value)
   if (!checked.success) throw usageError(`${name}: ${issueSentence(checked.error.issues[0])}.`)
-  const { contract, data, pages, allow, tokens, ...rest } = checked.data
+  const { contract, data, pages, allow, tokens, tlsCert, tlsKey, ...rest } = checked.data
   return {
     ...rest,
     allow: allow as TidingsOptions['allow'],
     tokens: tokens === undefined ? undefined : withAbsoluteFiles(tokens as ConfigTokens, dir),
     contract: contract === undefined ? undefined : asContract(contract, name),
     data: data === undefined ? undefined : resolve(dir, data),
+    tlsCert: tlsCert === undefined ? undefined : resolve(dir, tlsCert),
+    tlsKey: tlsKey === undefined ? undefined : resolve(dir, tlsKey),
     pages: pages?.map((page) => ({
       title: page.title,
       path: page.path.endsWith('/') ? page.path : `${page.path}/`,

@@ -10,13 +10,19 @@ const addressHost = (host: string): string => {
 }
 
 /** What a server says once it listens: one line for each address, aligned. */
-export const greeting = ({ host, pages, store, echo, dev }: Settings, port: number, version: string): string => {
+export const greeting = (
+  { host, pages, store, echo, dev, tls }: Settings,
+  { port, redirectPort }: { readonly port: number; readonly redirectPort?: number },
+  version: string,
+): string => {
+  const [http, ws] = tls === undefined ? ['http', 'ws'] : ['https', 'wss']
   const authority = `${addressHost(host)}:${port}`
   const rows = [
-    ...pages.map(({ title, path }) => [title, `http://${authority}${path}`] as const),
-    ['WebSocket', `ws://${authority}${WEBSOCKET_PATH}`] as const,
-    ...(echo === undefined ? [] : [['Echo', `ws://${authority}${echo}`] as const]),
-    ['Health', `http://${authority}${HEALTH_PATH}`] as const,
+    ...pages.map(({ title, path }) => [title, `${http}://${authority}${path}`] as const),
+    ['WebSocket', `${ws}://${authority}${WEBSOCKET_PATH}`] as const,
+    ...(echo === undefined ? [] : [['Echo', `${ws}://${authority}${echo}`] as const]),
+    ['Health', `${http}://${authority}${HEALTH_PATH}`] as const,
+    ...(redirectPort === undefined ? [] : [['Redirect', `http://${addressHost(host)}:${redirectPort}`] as const]),
     ['Data', store.kind === 'memory' ? 'memory: nothing is kept after a restart' : store.dir] as const,
   ]
   const width = Math.max(...rows.map(([title]) => title.length))

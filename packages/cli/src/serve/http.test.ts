@@ -58,7 +58,7 @@ describe('listenProblem', () => {
   it('says what to do', () => {
     const problem = (code: string) => listenProblem(Object.assign(new Error('failed'), { code }), 'h', 80)
     expect(problem('EADDRINUSE')).toMatch(/^Port 80 on h is in use: .*--port\.$/)
-    expect(problem('EACCES')).toMatch(/^Port 80 needs privileges: .*--port\.$/)
+    expect(problem('EACCES')).toMatch(/^Port 80 needs privileges: .*--port, .*AmbientCapabilities=.*setcap .*\.$/)
     expect(problem('EADDRNOTAVAIL')).toMatch(/^This machine has no address h: .*--host/)
     expect(problem('ENOTFOUND')).toMatch(/^There is no host named h: .*--host\.$/)
     expect(problem('EOTHER')).toBe('The server cannot listen on port 80 of h: failed.')

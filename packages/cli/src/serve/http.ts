@@ -1,6 +1,8 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
+import type { AddressInfo, Server as NetServer } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { SecureContextOptions } from 'node:tls'
 import { devRefusal, type Tidings } from '@tidings/server'
 import { CommandError, EXIT, sentenceOf, systemCode } from '../exit.js'
 import { HEALTH_PATH, WEBSOCKET_PATH } from './paths.js'
@@ -21,7 +23,7 @@ export interface HttpTimeouts {
   readonly connectionsCheckingInterval: number
 }
 
-const TIMEOUTS: HttpTimeouts = {
+export const HTTP_TIMEOUTS: HttpTimeouts = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   keepAliveTimeout: 5000,
@@ -29,8 +31,29 @@ const TIMEOUTS: HttpTimeouts = {
 }
 
 /** The HTTP server with health and pages; WebSockets are attached to it by others. It does not listen yet. */
-export const createHttpServer = (parts: HttpParts, timeouts = TIMEOUTS): Server => {
-  const server = createServer(timeouts, (request, response) => {
+export const createHttpServer = (parts: HttpParts, timeouts = HTTP_TIMEOUTS): Server => {
+  const server = createServer(timeouts, listenerOf(parts))
+  server.on('clientError', endBadRequest)
+  return server
+}
+
+/** The same over TLS; `setSecureContext` renews its certificate. */
+export const createTlsServer = (
+  parts: HttpParts,
+  context: SecureContextOptions,
+  timeouts = HTTP_TIMEOUTS,
+): HttpsServer => {
+  const options = { ...timeouts, ...context, handshakeTimeout: timeouts.headersTimeout }
+  const server = createHttpsServer(options, listenerOf(parts))
+  server.on('clientError', endBadRequest)
+  // A handshake that failed or took too long: there is nothing that the peer could read.
+  server.on('tlsClientError', (_error, socket) => socket.destroy())
+  return server
+}
+
+const listenerOf =
+  (parts: HttpParts): RequestListener =>
+  (request, response) => {
     response.setHeader('x-content-type-options', 'nosniff')
     try {
       answer(parts, request, response)
@@ -39,12 +62,12 @@ export const createHttpServer = (parts: HttpParts, timeouts = TIMEOUTS): Server 
       if (response.headersSent) response.destroy()
       else respond(response, 500, 'internal', 'this cannot be served now')
     }
-  })
-  server.on('clientError', (error, socket) => {
-    const [status, text] = CLIENT_ERRORS[systemCode(error) ?? ''] ?? [400, 'Bad Request']
-    endWith(socket, status, text)
-  })
-  return server
+  }
+
+/** For 'clientError': what is not HTTP, or too slow. */
+export const endBadRequest = (error: Error, socket: Duplex): void => {
+  const [status, text] = CLIENT_ERRORS[systemCode(error) ?? ''] ?? [400, 'Bad Request']
+  endWith(socket, status, text)
 }
 
 const CLIENT_ERRORS: Readonly<Record<string, readonly [number, string]>> = {
@@ -91,20 +114,26 @@ const respond = (response: ServerResponse, status: number, code: string, message
   response.end(response.req.method === 'HEAD' ? undefined : body)
 }
 
+/** The option that names a port: sentences about it say what to change. */
+export type PortOption = '--port' | '--redirect-from'
+
 /** Resolves with the port that was bound; rejects with CommandError that says what to do. */
-export const listen = (server: Server, host: string, port: number): Promise<number> =>
+export const listen = (server: NetServer, host: string, port: number, option: PortOption = '--port'): Promise<number> =>
   new Promise((resolve, reject) => {
-    server.once('error', (error) => reject(new CommandError(EXIT.failure, listenProblem(error, host, port))))
+    server.once('error', (error) => reject(new CommandError(EXIT.failure, listenProblem(error, host, port, option))))
     server.listen({ host, port }, () => resolve((server.address() as AddressInfo).port))
   })
 
 /** Why a server cannot listen, and what to do. */
-export const listenProblem = (error: Error, host: string, port: number): string => {
+export const listenProblem = (error: Error, host: string, port: number, option: PortOption = '--port'): string => {
   switch (systemCode(error)) {
     case 'EADDRINUSE':
-      return `Port ${port} on ${host} is in use: stop the program that has it, or choose another with --port.`
+      return `Port ${port} on ${host} is in use: stop the program that has it, or choose another with ${option}.`
     case 'EACCES':
-      return `Port ${port} needs privileges: choose one from 1024 up with --port.`
+      return (
+        `Port ${port} needs privileges: choose one from 1024 up with ${option}, put a proxy in front, or allow it ` +
+        '(AmbientCapabilities=CAP_NET_BIND_SERVICE in a systemd unit, or setcap cap_net_bind_service=+ep on the node program).'
+      )
     case 'EADDRNOTAVAIL':
       return `This machine has no address ${host}: choose another with --host (0.0.0.0 stands for all).`
     case 'ENOTFOUND':
@@ -116,7 +145,7 @@ export const listenProblem = (error: Error, host: string, port: number): string 
 }
 
 /** Lets go of the port, and of every connection that is not a WebSocket. */
-export const closeHttpServer = (server: Server): void => {
+export const closeHttpServer = (server: Server | HttpsServer): void => {
   server.close()
   server.closeAllConnections()
 }

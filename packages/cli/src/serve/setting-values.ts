@@ -14,6 +14,10 @@ export interface SettingValues {
   readonly tokenKey?: string | undefined
   /** By the environment only: whoever may list processes sees flags. */
   readonly tokenSecret?: string | undefined
+  readonly tlsCert?: string | undefined
+  readonly tlsKey?: string | undefined
+  readonly redirectFrom?: number | undefined
+  readonly trustedProxies?: readonly string[] | undefined
 }
 
 type Key = keyof SettingValues
@@ -39,6 +43,11 @@ const whole =
     throw usageError(`${name} must be a whole number from ${min} to ${max}, and not '${value}'.`)
   }
 
+const list = (name: string, value: string | true): readonly string[] => {
+  const items = text(name, value).split(',')
+  return items.map((item) => text(`An item of ${name}`, item.trim()))
+}
+
 const yesOrNo = (name: string, value: string | true): boolean => {
   if (value === true || value === '1' || value === 'true') return true
   if (value === '0' || value === 'false') return false
@@ -59,6 +68,10 @@ const PARSERS: { readonly [K in Key]-?: Parse<K> } = {
   maxFragments: whole(1, MAX_FRAGMENTS),
   tokenKey: text,
   tokenSecret: text,
+  tlsCert: text,
+  tlsKey: text,
+  redirectFrom: whole(0, MAX_PORT),
+  trustedProxies: list,
 }
 
 const KEYS = Object.keys(PARSERS) as readonly Key[]

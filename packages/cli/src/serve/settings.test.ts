@@ -154,3 +154,24 @@ describe('parseFlags and parseEnvironment', () => {
     expect(sentence(() => parseEnvironment({ TIDINGS_MAX_FRAGMENTS: '1.5' }))).toContain('TIDINGS_MAX_FRAGMENTS')
   })
 })
+
+describe('the settings of TLS and proxies', () => {
+  it('come from flags and variables relative to the working directory, the file’s being absolute', () => {
+    const environment = parseEnvironment({ TIDINGS_TLS_CERT: 'c.pem', TIDINGS_REDIRECT_FROM: '80' })
+    const { tls } = settingsOf({
+      environment,
+      flags: { ...parseFlags({ redirectFrom: '81' }), dev: true },
+      config: { tlsKey: '/k.pem' },
+    })
+    expect(tls).toEqual({ files: { cert: resolve(HERE, 'c.pem'), key: '/k.pem' }, redirectFrom: 81 })
+    expect(settingsOf({}).tls).toBeUndefined()
+  })
+
+  it('have a list of proxies, divided by commas', () => {
+    const flags = { ...parseFlags({ trustedProxies: '10.0.0.0/8, ::1' }), dev: true }
+    expect(settingsOf({ flags }).node).toMatchObject({ trustedProxies: ['10.0.0.0/8', '::1'] })
+    expect(sentence(() => parseFlags({ trustedProxies: '::1,' }))).toBe(
+      'An item of --trusted-proxies must not be empty.',
+    )
+  })
+})

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { Limits, TidingsOptions, TokenOptions } from '@tidings/server'
 import { usageError } from '../exit.js'
+import type { CertificateFiles } from './certificate.js'
 import type { LoadedConfig } from './config-file.js'
 import { pathProblem } from './paths.js'
 import type { SettingValues } from './setting-values.js'
@@ -15,6 +16,11 @@ export interface Page {
   readonly dir: string
 }
 
+export interface TlsSettings {
+  readonly files: CertificateFiles
+  readonly redirectFrom: number | undefined
+}
+
 /** Everything `tidings serve` runs with. */
 export interface Settings {
   readonly host: string
@@ -23,6 +29,8 @@ export interface Settings {
   readonly echo: string | undefined
   readonly pages: readonly Page[]
   readonly dev: boolean
+  /** undefined: no TLS. */
+  readonly tls: TlsSettings | undefined
   /** What goes to `createTidings` as it is. */
   readonly node: Omit<TidingsOptions, 'backend'>
   /** The configuration file's name for sentences about it, if there is one. */
@@ -46,11 +54,12 @@ export const resolveSettings = (
   tokens?: TokenOptions,
 ): Settings => {
   const config = file?.config ?? {}
-  const first = <Key extends 'host' | 'port' | 'dev' | 'echo'>(key: Key): SettingValues[Key] =>
+  const first = <Key extends 'host' | 'port' | 'dev' | 'echo' | 'trustedProxies'>(key: Key): SettingValues[Key] =>
     flags[key] ?? environment[key] ?? config[key]
   const host = first('host') ?? DEFAULT_HOST
   const dev = first('dev') ?? false
   const echo = first('echo')
+  const trustedProxies = first('trustedProxies')
   const { contract, allow, authenticate, origins, compression, heartbeat, presenceGraceMs } = config
   const limits = {
     ...config.limits,
@@ -64,6 +73,7 @@ export const resolveSettings = (
     echo,
     pages: config.pages ?? [],
     dev,
+    tls: resolveTls([flags, environment, config], workingDir),
     node: {
       dev,
       limits,
@@ -75,10 +85,12 @@ export const resolveSettings = (
       ...(compression !== undefined && { compression }),
       ...(heartbeat !== undefined && { heartbeat }),
       ...(presenceGraceMs !== undefined && { presenceGraceMs }),
+      ...(trustedProxies !== undefined && { trustedProxies }),
     },
     configName: file?.name,
   }
   checkPaths(settings)
+  checkPorts(settings)
   checkWhoMayReachIt(settings)
   return settings
 }
@@ -100,6 +112,31 @@ const resolveStore = (sources: readonly Pick<SettingValues, 'data' | 'memory'>[]
     if (memory === false) isMemoryOpen = false
   }
   return { kind: 'disk', dir: resolve(workingDir, DEFAULT_DATA) }
+}
+
+/** Paths of flags and the environment are relative to the working directory, the file's are absolute already. */
+const resolveTls = (
+  sources: readonly Pick<SettingValues, 'tlsCert' | 'tlsKey' | 'redirectFrom'>[],
+  workingDir: string,
+): TlsSettings | undefined => {
+  const first = <Key extends 'tlsCert' | 'tlsKey' | 'redirectFrom'>(key: Key): SettingValues[Key] =>
+    sources.find((source) => source[key] !== undefined)?.[key]
+  const [cert, key, redirectFrom] = [first('tlsCert'), first('tlsKey'), first('redirectFrom')]
+  if (cert !== undefined && key !== undefined) {
+    return { files: { cert: resolve(workingDir, cert), key: resolve(workingDir, key) }, redirectFrom }
+  }
+  if (cert !== undefined) throw usageError('A certificate needs its private key: add tlsKey (--tls-key).')
+  if (key !== undefined) throw usageError('A private key needs its certificate: add tlsCert (--tls-cert).')
+  if (redirectFrom === undefined) return undefined
+  throw usageError(
+    'redirectFrom (--redirect-from) leads to https, so it needs tlsCert and tlsKey (--tls-cert, --tls-key).',
+  )
+}
+
+const checkPorts = ({ port, tls }: Settings): void => {
+  if (port !== 0 && tls?.redirectFrom === port) {
+    throw usageError(`redirectFrom (--redirect-from) must be another port than ${port}, on which https is served.`)
+  }
 }
 
 const checkPaths = ({ echo, pages, configName }: Settings): void => {

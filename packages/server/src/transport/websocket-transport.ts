@@ -29,6 +29,8 @@ export interface WebSocketEndpoint {
   admit(
     request: IncomingMessage,
   ): { readonly status: number; readonly code: string; readonly message: string } | undefined
+  /** Where the client comes from, whatever the connection came through. */
+  addressOf(request: IncomingMessage): string
   accept(connection: Connection): ConnectionHandler
 }
 
@@ -169,7 +171,7 @@ class WebSocketConnection implements Connection {
     this.handshake = {
       headers: request.headers,
       url: request.url ?? '/',
-      remoteAddress: request.socket.remoteAddress ?? '',
+      remoteAddress: endpoint.addressOf(request),
     }
     this.codec = codec
     this.isDeflated = deflatesFor(webSocket, request)

@@ -1,0 +1,67 @@
+import type { Server } from 'node:http'
+import type { Server as HttpsServer } from 'node:https'
+import { jsonLogger } from '@tidings/server'
+import { notice } from '../output.js'
+import { type Certificate, type CertificateFiles, loadCertificate } from './certificate.js'
+import { CertificateWatch } from './certificate-watch.js'
+import { closeHttpServer, createHttpServer, createTlsServer, type HttpParts, listen } from './http.js'
+import { createRedirectServer } from './redirect.js'
+import type { TlsSettings } from './settings.js'
+
+/** What TLS needs, loaded and checked. */
+export interface Tls {
+  readonly files: CertificateFiles
+  readonly certificate: Certificate
+  readonly redirectFrom: number | undefined
+}
+
+/** Rejects with CommandError when the certificate cannot be used. */
+export const openTls = async (settings: TlsSettings | undefined): Promise<Tls | undefined> =>
+  settings === undefined ? undefined : { ...settings, certificate: await loadCertificate(settings.files) }
+
+/** The ports of one node: its HTTP or HTTPS server, and with TLS perhaps one that redirects there. */
+export class WebServer {
+  /** WebSockets are attached to it by others. */
+  readonly http: Server | HttpsServer
+  readonly #tls: Tls | undefined
+  readonly #watch: CertificateWatch | undefined
+  #redirect: Server | undefined
+
+  constructor(parts: HttpParts, tls: Tls | undefined) {
+    this.#tls = tls
+    if (tls === undefined) {
+      this.http = createHttpServer(parts)
+      return
+    }
+    const server = createTlsServer(parts, tls.certificate.context)
+    this.http = server
+    this.#watch = new CertificateWatch(tls.files, tls.certificate, {
+      // Open connections go on with the keys they have.
+      renewed: ({ context, validToMs }) => {
+        server.setSecureContext(context)
+        notice(`The certificate was renewed; it is valid until ${new Date(validToMs).toISOString()}.`)
+      },
+      warn: (sentence) => jsonLogger.warn(sentence),
+    })
+  }
+
+  /** Resolves with the ports that were bound; rejects with CommandError, and then none is. */
+  async listen(host: string, wantedPort: number): Promise<{ readonly port: number; readonly redirectPort?: number }> {
+    try {
+      const port = await listen(this.http, host, wantedPort)
+      if (this.#tls?.redirectFrom === undefined) return { port }
+      this.#redirect = createRedirectServer(port)
+      return { port, redirectPort: await listen(this.#redirect, host, this.#tls.redirectFrom, '--redirect-from') }
+    } catch (error) {
+      this.close()
+      throw error
+    }
+  }
+
+  /** Lets go of the ports, and of every connection that is not a WebSocket. */
+  close(): void {
+    this.#watch?.stop()
+    closeHttpServer(this.http)
+    if (this.#redirect !== undefined) closeHttpServer(this.#redirect)
+  }
+}
