@@ -6,9 +6,9 @@ const SERVER = resolve(import.meta.dirname, '../../packages/cli/bin/tidings.js')
 const EPISODE_MS = 20_000
 /** One has its data on a disk that gets full, where this process may mount one; the others on the real one. */
 const EPISODES = [
-  { seed: 20_261_122, smallDisk: false, emphasis: ['two copies', 'failing sync'] },
-  { seed: 7, smallDisk: false, emphasis: [] },
-  { seed: 4_711, smallDisk: true, emphasis: ['full disk'] },
+  { seed: 20_261_122, smallDisk: false, first: ['two copies', 'failing sync'] },
+  { seed: 7, smallDisk: false, first: ['held sync'] },
+  { seed: 4_711, smallDisk: true, first: ['full disk'] },
 ] as const
 /** Set where a full disk must not be left out, as in continuous integration. */
 const MUST_FILL = process.env.TIDINGS_MUST_FILL_DISK === '1'
@@ -37,9 +37,10 @@ describe('a server whose connections and process are broken at random', () => {
     const { eligible, tally, publications, deliveries, untried } = summary
     expect(publications).toBeGreaterThan(1000)
     expect(deliveries).toBeGreaterThan(10_000)
-    expect(tally.kills).toBeGreaterThan(10)
+    expect(tally.kills).toBeGreaterThan(5)
     expect(tally.cuts).toBeGreaterThan(100)
-    expect(tally.failedSyncs + tally.heldSyncs).toBeGreaterThan(0)
+    expect(tally.failedSyncs).toBeGreaterThan(0)
+    expect(tally.heldSyncs).toBeGreaterThan(0)
     expect(tally.twins).toBeGreaterThan(0)
     // It was full, or the summary says why that could not be tried.
     if (MUST_FILL || untried.size === 0) expect(tally.fullDisks).toBeGreaterThan(0)

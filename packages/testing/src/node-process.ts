@@ -20,15 +20,32 @@ export interface Exit {
 }
 
 const POLL_MS = 25
+const MIN_PORT = 15_000
+const MAX_PORT = 32_000
 
-/** A port that was free a moment ago, for a process that must come back on the same one. */
+/**
+ * A port that was free a moment ago, for a process that must come back on the same one. It is below those that systems
+ * give to outgoing connections, one of which could take it before the process listens, or while it is down.
+ */
 export const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
+  for (;;) {
+    const port = MIN_PORT + Math.floor(Math.random() * (MAX_PORT - MIN_PORT))
+    if (await canListen(port)) return port
+  }
+}
+
+const canListen = async (port: number): Promise<boolean> => {
+  const server = createServer().listen(port, '127.0.0.1')
+  try {
+    await once(server, 'listening')
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EADDRINUSE' || code === 'EACCES') return false
+    throw error
+  }
   server.close()
   await once(server, 'close')
-  return typeof address === 'object' && address !== null ? address.port : 0
+  return true
 }
 
 /** A node as a process of its own, which tests may kill at any moment and start again. */

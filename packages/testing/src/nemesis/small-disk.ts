@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, rmSync, statfsSync, statSync, truncateSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -14,8 +14,14 @@ export class SmallDisk {
   /** Where it is mounted. */
   readonly dir: string
 
+  readonly #atExit = (): void => {
+    spawnSync('umount', ['--lazy', this.dir])
+  }
+
   private constructor(dir: string) {
     this.dir = dir
+    // A process that fails leaves files behind, but no mounts.
+    process.once('exit', this.#atExit)
   }
 
   /** Mounts it. Gives the reason, one line, where this process may not mount anything. */
@@ -64,5 +70,6 @@ export class SmallDisk {
   /** Nobody may use it any more. */
   async unmount(): Promise<void> {
     await run('umount', [this.dir])
+    process.off('exit', this.#atExit)
   }
 }

@@ -6,6 +6,8 @@ import type { NodeFault, NodeFaultParts } from './node-faults.js'
 
 export interface StormParts extends NodeFaultParts {
   readonly nodeFaults: readonly [NodeFault, ...NodeFault[]]
+  /** Those of them that come next, before any other; taken out as they come. */
+  readonly begin: NodeFault[]
   readonly linkRandom: Random
   /** Names of faults that come five times as often. */
   readonly emphasis: readonly string[]
@@ -54,9 +56,10 @@ const breakLinks = async ({ proxy, linkRandom, tally, emphasis }: StormParts, un
 }
 
 const breakNode = async (parts: StormParts, untilMs: number): Promise<void> => {
-  const { random, nodeFaults, emphasis } = parts
+  const { random, nodeFaults, emphasis, begin } = parts
   while (performance.now() < untilMs) {
     await sleep(between(random, 1, MAX_NODE_PAUSE_MS))
-    await pick(random, nodeFaults, emphasis).strike(parts)
+    const fault = begin.shift() ?? pick(random, nodeFaults, emphasis)
+    await fault.strike(parts)
   }
 }

@@ -28,6 +28,8 @@ export const POWER_MOMENTS = ['commit', 'committed', 'flushed', 'acknowledged', 
 const START_MOMENTS = ['commit', 'committed', 'flushed'] as const satisfies readonly DiskMoment[]
 
 const MAX_PAUSE_MS = 400
+/** In which what was published comes together in one batch, behind one that is held. */
+const GATHER_MS = 20
 const MIN_HELD_MS = 50
 const MAX_HELD_MS = 250
 /** A moment that does not come by then is not waited for. */
@@ -123,8 +125,15 @@ const isHeld = ({ disk }: PoweredNode): Promise<boolean> => {
   return until(() => disk.heldFlushes > 0, MOMENT_MS)
 }
 
-/** What is committed and not flushed can be read from the store: whoever comes now must not be given it. */
+/**
+ * What is committed and not flushed can be read from the store: whoever comes now must not be given it. Most of it is of
+ * publishers who do not try again, so that other publications get its offsets afterwards.
+ */
 const readWhatIsHeld = async ({ node, workload, random }: Parts): Promise<void> => {
+  workload.speakAll()
+  await sleep(GATHER_MS)
+  node.disk.letFlush()
+  if (!(await isHeld(node))) return
   const readers = workload.readAll()
   await sleep(between(random, MIN_HELD_MS, MAX_HELD_MS))
   node.fail('committed')

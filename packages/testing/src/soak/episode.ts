@@ -26,6 +26,8 @@ export interface EpisodeOptions {
   readonly deadlineMs?: number
   /** Names of faults that should come five times as often. */
   readonly emphasis?: readonly string[]
+  /** Names of faults of the node that come before any other, so that they come for certain. */
+  readonly first?: readonly string[]
   /** Whether the data directory is on a file system of its own, in memory, that gets full. Default: every other seed. */
   readonly smallDisk?: boolean
 }
@@ -49,7 +51,7 @@ const DEFAULT_DEADLINE_MS = 10_000
  * everybody must get everything. All choices come from the seed; what they meet does not.
  */
 export const runEpisode = async (options: EpisodeOptions): Promise<Episode> => {
-  const { seed, durationMs, program, deadlineMs = DEFAULT_DEADLINE_MS, emphasis = [] } = options
+  const { seed, durationMs, program, deadlineMs = DEFAULT_DEADLINE_MS, emphasis = [], first = [] } = options
   const dir = await mkdtemp(join(tmpdir(), 'tidings-faults-'))
   const disk = (options.smallDisk ?? seed % 2 === 0) ? await SmallDisk.mount(join(dir, 'disk')) : undefined
   const recorder = new Recorder({ channels: CHANNELS, maxRssBytes: MAX_RSS_BYTES })
@@ -72,7 +74,8 @@ export const runEpisode = async (options: EpisodeOptions): Promise<Episode> => {
     ...SYNC_FAULTS,
     ...(disk instanceof SmallDisk ? [fullDisk(disk)] : []),
   ]
-  const parts = { server, proxy, recorder, tally, copies: [], linkRandom, random, nodeFaults, emphasis }
+  const begin = first.flatMap((wanted) => nodeFaults.find(({ name }) => name === wanted) ?? [])
+  const parts = { begin, server, proxy, recorder, tally, copies: [], linkRandom, random, nodeFaults, emphasis }
   let workload: Workload | undefined
   const measuring = setInterval(() => server.measure(), MEASURE_MS)
   try {

@@ -98,6 +98,11 @@ export class Workload {
     return id
   }
 
+  /** Every subscriber on the wire protocol publishes once, and will not try again. */
+  speakAll(): void {
+    for (const subscriber of this.#subscribers) if (subscriber instanceof RawSubscriber) subscriber.speak()
+  }
+
   /** New subscribers that ask for everything that the channels keep, over the SDK and raw. */
   readAll(): readonly Subscriber[] {
     const kept = this.#channels.filter(({ durability }) => durability !== 'none')
