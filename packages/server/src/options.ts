@@ -112,6 +112,15 @@ export interface TokenOptions {
 }
 
 export interface Limits {
+  /** Connections of the node; one more is refused with HTTP 503. Default 50000. */
+  readonly maxConnections: number
+  /**
+   * Connections from one IPv4 address or one IPv6 /64; one more is refused with HTTP 429. Loopback is not counted: what
+   * comes from there is a proxy or the machine's own. Default 1000.
+   */
+  readonly maxConnectionsPerAddress: number
+  /** Connections of one user; one more closes with 4006. Anonymous clients are nobody's. Default 100. */
+  readonly maxConnectionsPerUser: number
   /** Largest frame a client may send, in bytes. Default 131072. */
   readonly maxFrameBytes: number
   /** Fragments of one WebSocket frame. Default 16384. */
@@ -142,6 +151,9 @@ export interface Limits {
 }
 
 export const DEFAULT_LIMITS: Limits = {
+  maxConnections: 50_000,
+  maxConnectionsPerAddress: 1000,
+  maxConnectionsPerUser: 100,
   maxFrameBytes: 131_072,
   maxFragments: 16_384,
   maxPayloadBytes: 65_536,

@@ -32,6 +32,8 @@ export interface WebSocketEndpoint {
   /** Where the client comes from, whatever the connection came through. */
   addressOf(request: IncomingMessage): string
   accept(connection: Connection): ConnectionHandler
+  /** Once for each connection that was accepted: it is gone. */
+  closed(connection: Connection): void
 }
 
 export const CODECS: readonly Codec[] = [jsonCodec, msgpackCodec]
@@ -43,6 +45,7 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   400: 'Bad Request',
   403: 'Forbidden',
   404: 'Not Found',
+  429: 'Too Many Requests',
   503: 'Service Unavailable',
 }
 
@@ -151,6 +154,7 @@ function onClose(this: WebSocket, code: number): void {
   const connection = connectionOf(this)
   connection?.outbound.end()
   connection?.handler?.closed(GOODBYES.includes(code))
+  connection?.closed()
 }
 
 /** A peer that wants a smaller window than ours is sent what is not compressed, as every peer must take it. */
@@ -165,6 +169,7 @@ class WebSocketConnection implements Connection {
   readonly outbound: Outbound
   readonly #webSocket: WebSocket
   readonly #socket: Socket
+  readonly #endpoint: WebSocketEndpoint
   #pauses = 0
 
   constructor(webSocket: WebSocket, request: IncomingMessage, codec: Codec, endpoint: WebSocketEndpoint) {
@@ -177,6 +182,7 @@ class WebSocketConnection implements Connection {
     this.isDeflated = deflatesFor(webSocket, request)
     this.#webSocket = webSocket
     this.#socket = request.socket
+    this.#endpoint = endpoint
     this.outbound = new Outbound(request.socket, webSocket, codec, endpoint.turn, endpoint.limits)
   }
 
@@ -217,6 +223,10 @@ class WebSocketConnection implements Connection {
 
   terminate(): void {
     this.#webSocket.terminate()
+  }
+
+  closed(): void {
+    this.#endpoint.closed(this)
   }
 }
 
