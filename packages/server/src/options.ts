@@ -135,6 +135,17 @@ export interface Limits {
   readonly maxHistoryPage: number
   /** Commands of one session that may be unanswered before it is not read from. Default 1024. */
   readonly maxCommandsInFlight: number
+  /**
+   * Bytes that one connection may send a second … Default 8388608. Over it the connection is not read from for a while, and
+   * nothing is lost. Each frame and each command counts 256 bytes more than it has.
+   */
+  readonly bytesPerSecond: number
+  /** … after this many at once. Default 33554432. */
+  readonly bytesBurst: number
+  /** Publications of clients to one channel: this many a second … Default 5000. More are answered `rate-limited`. */
+  readonly publishesPerSecond: number
+  /** … after this many at once. Default 20000. */
+  readonly publishBurst: number
   /** Commands other than publish and ping: this many a second … Default 500. */
   readonly commandsPerSecond: number
   /** … after this many at once. Default 2000. */
@@ -161,6 +172,10 @@ export const DEFAULT_LIMITS: Limits = {
   maxSubscriptions: 1000,
   maxHistoryPage: 1000,
   maxCommandsInFlight: 1024,
+  bytesPerSecond: 8_388_608,
+  bytesBurst: 33_554_432,
+  publishesPerSecond: 5000,
+  publishBurst: 20_000,
   commandsPerSecond: 500,
   commandBurst: 2000,
   maxBufferedBytes: 131_072,

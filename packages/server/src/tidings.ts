@@ -82,11 +82,15 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
   const turn = new Turn()
   const hub = new Hub(log, turn)
   const presence = new PresenceFeeds(store)
-  const channels = new Channels(contract, dev, backend.durabilities[0] ?? 'none')
-  const access = new Access((options.allow ?? {}) as Record<string, ChannelAccess>, dev)
-  const gate = new Gate(channels, access)
   const now = (): number => clock.now()
   const monotonic = (): number => clock.monotonic()
+  const channels = new Channels(contract, dev, backend.durabilities[0] ?? 'none', {
+    perSecond: limits.publishesPerSecond,
+    burst: limits.publishBurst,
+    monotonic,
+  })
+  const access = new Access((options.allow ?? {}) as Record<string, ChannelAccess>, dev)
+  const gate = new Gate(channels, access)
   const entries = new PresenceEntries(store, presenceGraceMs, now, (error) =>
     logger.warn('a presence entry could not be removed', describeError(error)),
   )
@@ -162,7 +166,7 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
       }),
       subscribe: subscribeCommand({ gate, log, hub, presence, maxSubscriptions, reached }),
       unsubscribe,
-      publish: publishCommand({ gate, log, maxPayloadBytes }),
+      publish: publishCommand({ gate, log, maxPayloadBytes, reached }),
       history: historyCommand({ gate, log, maxHistoryPage }),
       presence: presenceCommand({ gate, store, entries, maxPresenceBytes, maxEntered: maxSubscriptions, reached }),
       ping: (_session, _identity, { id }) => ({ type: 'pong', id }),
@@ -214,6 +218,8 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
         connections.opened(connection.handshake.remoteAddress)
         return accept(connection)
       },
+      inboundRate: { perSecond: limits.bytesPerSecond, burst: limits.bytesBurst, monotonic },
+      throttled: ({ handshake }) => reached('bytesPerSecond', handshake.remoteAddress),
       closed: ({ handshake }) => connections.closed(handshake.remoteAddress),
     })
 

@@ -4,7 +4,13 @@ import type { Logger } from './logger.js'
 /** Limits whose reaching is counted: those that tell of a crowd, a flood or an attack. */
 export type CountedLimit = Extract<
   keyof Limits,
-  'maxConnections' | 'maxConnectionsPerAddress' | 'maxConnectionsPerUser' | 'maxSubscriptions' | 'commandsPerSecond'
+  | 'maxConnections'
+  | 'maxConnectionsPerAddress'
+  | 'maxConnectionsPerUser'
+  | 'maxSubscriptions'
+  | 'commandsPerSecond'
+  | 'bytesPerSecond'
+  | 'publishesPerSecond'
 >
 
 /** Somebody was refused, or slowed down, by this limit. */
