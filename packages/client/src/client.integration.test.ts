@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { channel, defineContract } from '@tidings/contract'
+import type { Limits } from '@tidings/server'
 import { memory } from '@tidings/server/memory'
 import { type LocalNode, startNode } from '@tidings/testing'
 import { afterEach, expect, test } from 'vitest'
@@ -22,10 +23,11 @@ afterEach(async () => {
 
 const everything = { subscribe: true, publish: true, presence: true }
 
-const start = async (): Promise<LocalNode<typeof app>> => {
+const start = async (limits: Partial<Limits> = {}): Promise<LocalNode<typeof app>> => {
   const node = await startNode<typeof app>({
     contract: app,
     backend: memory(),
+    limits,
     authenticate: ({ token }) => {
       if (token === 'bad') return false
       return token === undefined ? null : { id: token }
@@ -234,4 +236,33 @@ test('closes with the reason when its token is refused twice', async () => {
   client.connect()
   expect((await closed).reason?.code).toBe('unauthorized')
   expect(asked).toBe(2)
+})
+
+test('publishes beyond the rate of a channel are retried until each is stored once', async () => {
+  const node = await start({ publishesPerSecond: 50, publishBurst: 5 })
+  const client = clientOf(node, 'ada')
+  const count = 60
+  const room = client.channel('chat:{room}', { room: 'busy' })
+  const results = await Promise.all(Array.from({ length: count }, (_, n) => room.publish({ n })))
+  expect(results.map(({ ok }) => ok)).toEqual(Array.from({ length: count }, () => true))
+  expect(node.tidings.limitsReached().publishesPerSecond).toBeGreaterThan(0)
+  const { publications } = await node.tidings.channel('chat:{room}', { room: 'busy' }).history({ limit: 1000 })
+  expect(publications.map(({ data }) => data.n).sort((a, b) => a - b)).toEqual(results.map((_, n) => n))
+})
+
+test('a client whose user has too many connections is let in when one of them has gone', async () => {
+  const node = await start({ maxConnectionsPerUser: 1 })
+  const first = clientOf(node, 'ada')
+  first.connect()
+  await untilState(first, 'connected')
+  const second = clientOf(node, 'ada')
+  const refused = new Promise<string | undefined>((resolve) => {
+    second.on('state', ({ reason }) => {
+      if (reason !== undefined) resolve(reason.code)
+    })
+  })
+  second.connect()
+  expect(await refused).toBe('too-many-connections')
+  first.close()
+  await untilState(second, 'connected')
 })

@@ -1,6 +1,7 @@
 import { type ChannelDefinition, type ChannelMatch, channelNameProblem, type Contract } from '@tidings/contract'
 import type { Durability, ErrorCode } from '@tidings/protocol'
 import type { LogChannel } from './backend/backend.js'
+import { type Rate, RateLimit } from './session/rate-limit.js'
 
 /** A channel that exists, with everything the server decides by. */
 export interface Channel {
@@ -8,6 +9,8 @@ export interface Channel {
   readonly log: LogChannel
   readonly match: ChannelMatch
   readonly presence: boolean
+  /** Publications of clients. */
+  readonly publishes: RateLimit
 }
 
 export type ChannelLookup =
@@ -26,13 +29,19 @@ export class Channels {
   readonly #contract: Contract | undefined
   readonly #dev: boolean
   readonly #safest: Durability
+  readonly #publishRate: Rate
   readonly #cache = new Map<string, Channel>()
+  #maxCached = MAX_CACHED
 
-  /** `safest`: the durability of channels with history that ask for none in particular. */
-  constructor(contract: Contract | undefined, dev: boolean, safest: Durability) {
+  /**
+   * `safest`: the durability of channels with history that ask for none in particular. `publishRate`: of clients to one
+   * channel.
+   */
+  constructor(contract: Contract | undefined, dev: boolean, safest: Durability, publishRate: Rate) {
     this.#contract = contract
     this.#dev = dev
     this.#safest = safest
+    this.#publishRate = publishRate
   }
 
   find(name: string): ChannelLookup {
@@ -46,7 +55,7 @@ export class Channels {
       return { ok: false, code: 'unknown-channel', message: 'no pattern of the contract matches this channel' }
     }
     const channel = this.#build(name, match)
-    if (this.#cache.size >= MAX_CACHED) this.#cache.clear()
+    if (this.#cache.size >= this.#maxCached) this.#forgetQuiet()
     this.#cache.set(name, channel)
     return { ok: true, channel }
   }
@@ -58,6 +67,12 @@ export class Channels {
     return Math.min(DEFAULT_DEDUPE_WINDOW_MS, ...windows)
   }
 
+  /** Those to which nobody published of late: what others have left of their rate must not be forgotten. */
+  #forgetQuiet(): void {
+    for (const [name, { publishes }] of this.#cache) if (publishes.isFull) this.#cache.delete(name)
+    this.#maxCached = Math.max(MAX_CACHED, 2 * this.#cache.size)
+  }
+
   #build(name: string, match: ChannelMatch): Channel {
     const { definition } = match
     const history = definition.history ?? null
@@ -65,6 +80,7 @@ export class Channels {
       name,
       match,
       presence: definition.presence ?? false,
+      publishes: new RateLimit(this.#publishRate),
       log: {
         name,
         history,

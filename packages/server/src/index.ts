@@ -39,6 +39,7 @@ export type {
 } from './channel-handle.js'
 export { type Clock, systemClock } from './clock.js'
 export type { Health, HealthStatus } from './http/health.js'
+export type { CountedLimit } from './observe/limits-reached.js'
 export { jsonLogger, type Logger } from './observe/logger.js'
 export {
   type AccessRequest,

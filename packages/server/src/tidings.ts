@@ -5,6 +5,7 @@ import type { Codec } from '@tidings/protocol'
 import { Access } from './access/access.js'
 import { admitHandshake, type HandshakeRefusal } from './access/admission.js'
 import { Authenticator } from './access/authenticator.js'
+import { ConnectionLimits } from './access/connection-limits.js'
 import { type Revocation, Revocations } from './access/revocations.js'
 import { TokenExpiry } from './access/token-expiry.js'
 import { TokenVerifier } from './access/tokens/token-verifier.js'
@@ -23,6 +24,7 @@ import { subscribeCommand, unsubscribe } from './commands/subscribe.js'
 import { Hub } from './fanout/hub.js'
 import { PresenceFeeds } from './fanout/presence-feed.js'
 import { type Health, type HealthStatus, respondHealth } from './http/health.js'
+import { type CountedLimit, LimitsReached } from './observe/limits-reached.js'
 import { describeError, jsonLogger, withoutSecret } from './observe/logger.js'
 import type { ChannelAccess, TidingsOptions } from './options.js'
 import { checkOptions } from './options-check.js'
@@ -59,6 +61,8 @@ export interface Tidings<App extends Contract = Contract> {
    */
   revoke(revocation: Revocation): Promise<void>
   health(): Health
+  /** How often each limit refused or slowed somebody down since the start; those that never did are left out. */
+  limitsReached(): Readonly<Partial<Record<CountedLimit, number>>>
   /** A request listener that answers with the health as JSON. */
   respondHealth(request: IncomingMessage, response: ServerResponse): void
   /**
@@ -78,19 +82,28 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
   const turn = new Turn()
   const hub = new Hub(log, turn)
   const presence = new PresenceFeeds(store)
-  const channels = new Channels(contract, dev, backend.durabilities[0] ?? 'none')
-  const access = new Access((options.allow ?? {}) as Record<string, ChannelAccess>, dev)
-  const gate = new Gate(channels, access)
   const now = (): number => clock.now()
   const monotonic = (): number => clock.monotonic()
+  const channels = new Channels(contract, dev, backend.durabilities[0] ?? 'none', {
+    perSecond: limits.publishesPerSecond,
+    burst: limits.publishBurst,
+    monotonic,
+  })
+  const access = new Access((options.allow ?? {}) as Record<string, ChannelAccess>, dev)
+  const gate = new Gate(channels, access)
   const entries = new PresenceEntries(store, presenceGraceMs, now, (error) =>
     logger.warn('a presence entry could not be removed', describeError(error)),
   )
+  const limitsReached = new LimitsReached(logger, monotonic)
+  const reached = limitsReached.count
+  const connections = new ConnectionLimits(limits, reached)
   const sessions = new Sessions({
     limits,
     heartbeat,
     monotonic,
     ended: (session, clean) => {
+      const user = session.identity?.user
+      if (user) connections.userLeft(user.id)
       expiry.forget(session)
       entries.sessionEnded(session, clean)
     },
@@ -134,6 +147,7 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
       connect: connectCommand({
         authenticator,
         expiry,
+        connections,
         limits,
         now,
         retryWindowMs,
@@ -150,14 +164,15 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
         failed: identityFailed,
         refused: identityRefused,
       }),
-      subscribe: subscribeCommand({ gate, log, hub, presence, maxSubscriptions }),
+      subscribe: subscribeCommand({ gate, log, hub, presence, maxSubscriptions, reached }),
       unsubscribe,
-      publish: publishCommand({ gate, log, maxPayloadBytes }),
+      publish: publishCommand({ gate, log, maxPayloadBytes, reached }),
       history: historyCommand({ gate, log, maxHistoryPage }),
-      presence: presenceCommand({ gate, store, entries, maxPresenceBytes, maxEntered: maxSubscriptions }),
+      presence: presenceCommand({ gate, store, entries, maxPresenceBytes, maxEntered: maxSubscriptions, reached }),
       ping: (_session, _identity, { id }) => ({ type: 'pong', id }),
     },
     logger,
+    reached,
   )
 
   let fail: (error: BackendError) => void = () => undefined
@@ -184,12 +199,12 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
   void verifier?.warm()
   ready.catch(() => undefined) // Whoever waits for it is told; nobody has to wait.
 
-  const admit = (request: IncomingMessage): HandshakeRefusal | undefined =>
-    status === 'ok'
-      ? admitHandshake(request, { dev, origins })
-      : { status: 503, code: 'unavailable', message: `this node is ${status}` }
   const addressOf = ({ socket, headers }: IncomingMessage): string =>
     clientAddress(socket.remoteAddress, headers, isTrustedProxy)
+  const admit = (request: IncomingMessage): HandshakeRefusal | undefined =>
+    status === 'ok'
+      ? (admitHandshake(request, { dev, origins }) ?? connections.refusal(addressOf(request)))
+      : { status: 503, code: 'unavailable', message: `this node is ${status}` }
   const serve = (
     server: HttpServer | HttpsServer,
     path: string,
@@ -197,7 +212,16 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
     accept: (connection: Connection) => ConnectionHandler,
     connectionLimits: WebSocketLimits = limits,
   ): (() => void) =>
-    attachWebSockets(server, { path, codecs, limits: connectionLimits, turn, compression, admit, addressOf, accept })
+    attachWebSockets(server, {
+      ...{ path, codecs, limits: connectionLimits, turn, compression, admit, addressOf },
+      accept: (connection) => {
+        connections.opened(connection.handshake.remoteAddress)
+        return accept(connection)
+      },
+      inboundRate: { perSecond: limits.bytesPerSecond, burst: limits.bytesBurst, monotonic },
+      throttled: ({ handshake }) => reached('bytesPerSecond', handshake.remoteAddress),
+      closed: ({ handshake }) => connections.closed(handshake.remoteAddress),
+    })
 
   let closed: Promise<void> | undefined
   const close = async (drainMs: number): Promise<void> => {
@@ -232,6 +256,7 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
       await revocations.revoke(revocation)
     },
     health: () => ({ status, backend: backend.name, sessions: sessions.size, channels: hub.channelCount }),
+    limitsReached: () => limitsReached.counts,
     respondHealth(request, response) {
       respondHealth(this.health(), request, response)
     },

@@ -64,7 +64,7 @@ describe('checkConfig', () => {
     [{ port: null }, 'port must be a whole number'],
     [{ host: '' }, 'host must not be empty'],
     [{ memory: 1 }, 'memory must be true or false'],
-    [{ limits: { maxFrameByte: 1 } }, 'limits.maxFrameByte is not a setting; settings here are maxFrameBytes'],
+    [{ limits: { maxFrameByte: 1 } }, 'limits.maxFrameByte is not a setting; settings here are maxConnections'],
     [{ limits: { maxFrameBytes: 0 } }, 'limits.maxFrameBytes must be a positive whole number'],
     [{ limits: { maxFrameBytes: 1.5 } }, 'limits.maxFrameBytes must be a positive whole number'],
     [{ limits: 5 }, 'limits must be an object'],

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { isLoopbackAddress } from './address-group.js'
 
 export interface HandshakeRefusal {
   readonly status: number
@@ -10,9 +11,6 @@ const FORWARDING_HEADERS = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 
 const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]']
 
 const hostName = (host: string): string => host.replace(/:\d+$/, '').toLowerCase()
-
-const isLoopbackAddress = (address: string): boolean =>
-  address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.')
 
 const originHost = (origin: string): string | undefined => (URL.canParse(origin) ? new URL(origin).host : undefined)
 

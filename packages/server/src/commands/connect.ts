@@ -1,14 +1,16 @@
 import type { ConnectCommand, ConnectedReply } from '@tidings/protocol'
 import { type Authenticator, credentialOf, type Identification } from '../access/authenticator.js'
+import type { ConnectionLimits } from '../access/connection-limits.js'
 import type { TokenExpiry } from '../access/token-expiry.js'
 import type { Limits } from '../options.js'
-import { Admission, type Outcome, ReplyThen } from '../session/command-queue.js'
+import { Admission, type Answer, type Outcome, ReplyThen } from '../session/command-queue.js'
 import { errorReply } from '../session/errors.js'
 import type { Identity, Session } from '../session/session.js'
 
 export interface ConnectParts {
   readonly authenticator: Authenticator
   readonly expiry: TokenExpiry
+  readonly connections: Pick<ConnectionLimits, 'letUserIn'>
   readonly limits: Limits
   readonly pingIntervalMs: number
   readonly retryWindowMs: number
@@ -21,6 +23,17 @@ export interface ConnectParts {
 
 /** The first command of a session: turns what the client brought into a user. */
 export const connectCommand = (parts: ConnectParts) => {
+  const letIn = (session: Session, { id, client }: ConnectCommand, decision: Identification): Answer => {
+    const { user, token } = decision
+    if (user !== null && !parts.connections.letUserIn(user.id, session.connection.handshake.remoteAddress)) {
+      const refusal = errorReply(id, 'too-many-connections', 'you have as many connections as a user may')
+      return new ReplyThen(refusal, () => session.disconnect(4006))
+    }
+    session.identify(identify(session, decision, client))
+    parts.expiry.watch(session, token?.endsAtMs)
+    return connectedReply(parts, session, id)
+  }
+
   const connect = (session: Session, command: ConnectCommand): Outcome => {
     if (session.identity !== undefined) return errorReply(command.id, 'already-connected', 'this session has connected')
     const { token, client } = command
@@ -33,10 +46,7 @@ export const connectCommand = (parts: ConnectParts) => {
             const refusal = errorReply(command.id, 'unauthorized', decision.message)
             return new ReplyThen(refusal, () => session.disconnect(4501))
           }
-          if (!parts.authenticator.isCurrent(decision)) return connect(session, command)
-          session.identify(identify(session, decision, client))
-          parts.expiry.watch(session, decision.token?.endsAtMs)
-          return connectedReply(parts, session, command.id)
+          return parts.authenticator.isCurrent(decision) ? letIn(session, command, decision) : connect(session, command)
         },
         (error: unknown) => () => {
           parts.failed(error, credentialOf(session.connection.handshake, token))

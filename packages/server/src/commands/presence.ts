@@ -1,6 +1,7 @@
 import { jsonProblem, type JsonValue, type Member, type PresenceCommand, type Reply } from '@tidings/protocol'
 import type { PresenceStore } from '../backend/backend.js'
 import type { Channel } from '../channels.js'
+import type { LimitReached } from '../observe/limits-reached.js'
 import { errorReply } from '../session/errors.js'
 import { type Identity, memberOf, type Session } from '../session/session.js'
 import { type CommandHandler, type Gate, oneAtATime } from './command.js'
@@ -13,6 +14,7 @@ export interface PresenceParts {
   readonly maxPresenceBytes: number
   /** Channels one session may have entered. */
   readonly maxEntered: number
+  readonly reached: LimitReached
 }
 
 export const presenceCommand =
@@ -56,6 +58,7 @@ const put = (
     return errorReply(id, 'not-present', 'this session did not enter the channel')
   }
   if (!isEntered && session.entered.size >= parts.maxEntered) {
+    parts.reached('maxSubscriptions', session.connection.handshake.remoteAddress)
     return errorReply(id, 'too-many-subscriptions', `a session may enter ${parts.maxEntered} channels`)
   }
   session.enter(channel.name)

@@ -3,6 +3,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { payloadProblem, type PublishCommand, type PublishedReply, type Reply } from '@tidings/protocol'
 import type { Log, NewPublication, Payload } from '../backend/backend.js'
 import type { Channel } from '../channels.js'
+import type { LimitReached } from '../observe/limits-reached.js'
 import { Admission, type Outcome } from '../session/command-queue.js'
 import { errorReply } from '../session/errors.js'
 import type { Identity, Session } from '../session/session.js'
@@ -57,13 +58,23 @@ export interface PublishParts {
   readonly gate: Gate
   readonly log: Log
   readonly maxPayloadBytes: number
+  readonly reached: LimitReached
 }
 
-export const publishCommand = ({ gate, log, maxPayloadBytes }: PublishParts): CommandHandler<PublishCommand> => {
+export const publishCommand = ({
+  gate,
+  log,
+  maxPayloadBytes,
+  reached,
+}: PublishParts): CommandHandler<PublishCommand> => {
   return (session, identity, command) =>
     gate.pass(identity, 'publish', command, (channel) => {
       const store = (checked: Checked): Outcome => {
         if (!checked.ok) return errorReply(command.id, checked.code, checked.message)
+        if (!channel.publishes.take()) {
+          reached('publishesPerSecond', session.connection.handshake.remoteAddress)
+          return errorReply(command.id, 'rate-limited', 'too many publications on this channel; slow down')
+        }
         return publish(log, session, channel, command, newPublication(identity, command, checked.payload))
       }
       const checked = checkData(channel, command.data, maxPayloadBytes)

@@ -13,6 +13,7 @@ import type { Feed } from '../fanout/feed.js'
 import type { Hub } from '../fanout/hub.js'
 import type { PresenceFeeds } from '../fanout/presence-feed.js'
 import { Subscription } from '../fanout/subscription.js'
+import type { LimitReached } from '../observe/limits-reached.js'
 import type { Action } from '../options.js'
 import { type Answer, ReplyThen } from '../session/command-queue.js'
 import { errorReply } from '../session/errors.js'
@@ -26,6 +27,7 @@ export interface SubscribeParts {
   readonly hub: Hub
   readonly presence: PresenceFeeds
   readonly maxSubscriptions: number
+  readonly reached: LimitReached
 }
 
 const subscriptionKey = (channel: string, sub: number): string => `${sub} ${channel}`
@@ -62,7 +64,7 @@ const rightsToBegin = (command: SubscribeCommand): Rights =>
   command.rewind === undefined ? rightsToLast(command) : [...rightsToLast(command), 'history']
 
 const refusalOf = (
-  { maxSubscriptions }: SubscribeParts,
+  { maxSubscriptions, reached }: SubscribeParts,
   session: Session,
   channel: Channel,
   { id, sub = 0, presence, rewind }: SubscribeCommand,
@@ -71,6 +73,7 @@ const refusalOf = (
     return errorReply(id, 'already-subscribed', 'this session has such a subscription; choose another sub')
   }
   if (session.subscriptions.size >= maxSubscriptions) {
+    reached('maxSubscriptions', session.connection.handshake.remoteAddress)
     return errorReply(id, 'too-many-subscriptions', `a session may have ${maxSubscriptions} subscriptions`)
   }
   if (presence === true && !channel.presence) {

@@ -1,5 +1,6 @@
 import type { Command, CommandType, ConnectCommand, Reply, UnsubscribeCommand } from '@tidings/protocol'
 import type { CommandHandler } from '../commands/command.js'
+import type { LimitReached } from '../observe/limits-reached.js'
 import { describeError, type Logger } from '../observe/logger.js'
 import type { Dispatch, Outcome } from './command-queue.js'
 import { errorReply, knownFailure } from './errors.js'
@@ -19,7 +20,7 @@ export type CommandTable = {
 const UNCOUNTED: readonly CommandType[] = ['publish', 'ping', 'connect']
 
 /** Routes commands to the table. Nothing that a handler or the application's own code throws gets past it. */
-export const createDispatch = (table: CommandTable, logger: Logger): Dispatch => {
+export const createDispatch = (table: CommandTable, logger: Logger, reached: LimitReached): Dispatch => {
   const failed = (command: Command, error: unknown): Reply => {
     const known = knownFailure(error)
     if (known !== undefined) return errorReply(command.id, known.code, known.message)
@@ -32,6 +33,7 @@ export const createDispatch = (table: CommandTable, logger: Logger): Dispatch =>
     if (command.type === 'connect') return table.connect(session, command)
     if (identity === undefined) return errorReply(command.id, 'not-connected', 'connect must succeed first')
     if (!UNCOUNTED.includes(command.type) && !session.rateLimit.take()) {
+      reached('commandsPerSecond', session.connection.handshake.remoteAddress)
       return errorReply(command.id, 'rate-limited', 'too many commands; slow down')
     }
     switch (command.type) {

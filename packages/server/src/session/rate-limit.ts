@@ -19,9 +19,23 @@ export class RateLimit {
   take(): boolean {
     const { perSecond, burst, monotonic } = this.#rate
     const now = monotonic()
-    const fullAt = Math.max(this.#fullAt, now) + 1000 / perSecond
-    if (fullAt - now > (burst * 1000) / perSecond) return false
-    this.#fullAt = fullAt
+    // Not as a difference of two times: it would be rounded, and a burst of one refused at random.
+    const usedMs = Math.max(0, this.#fullAt - now) + 1000 / perSecond
+    if (usedMs > (burst * 1000) / perSecond) return false
+    this.#fullAt = now + usedMs
     return true
+  }
+
+  /** Takes them whatever is left. Milliseconds until that would have been allowed, from 0. */
+  charge(amount: number): number {
+    const { perSecond, burst, monotonic } = this.#rate
+    const now = monotonic()
+    this.#fullAt = Math.max(this.#fullAt, now) + (amount * 1000) / perSecond
+    return Math.max(0, this.#fullAt - now - (burst * 1000) / perSecond)
+  }
+
+  /** Whether nothing of it is used, so that a new one would be the same. */
+  get isFull(): boolean {
+    return this.#fullAt <= this.#rate.monotonic()
   }
 }

@@ -3,7 +3,7 @@ import { randomId } from '../random-id.js'
 import { type DisconnectCode, DISCONNECT_CODES, mayReconnect, parseCommand, type Reply } from '@tidings/protocol'
 import type { VerifiedToken } from '../access/tokens/verified-token.js'
 import type { Limits, User } from '../options.js'
-import type { Connection, ConnectionHandler } from '../transport/transport.js'
+import { type Connection, type ConnectionHandler, ITEM_COST_BYTES } from '../transport/transport.js'
 import { errorReply } from './errors.js'
 import { CommandQueue, type Dispatch } from './command-queue.js'
 import type { HeldSubscription } from './held-subscription.js'
@@ -103,6 +103,7 @@ export class Session implements ConnectionHandler {
     if (isText !== wantsText) return this.#close(1003, wantsText ? 'text frames only' : 'binary frames only')
     const decoded = codec.decode(isText ? Buffer.from(data.buffer, data.byteOffset, data.length).toString() : data)
     if (decoded === undefined) return this.disconnect(4500)
+    if (decoded.length > 1) this.connection.spend((decoded.length - 1) * ITEM_COST_BYTES)
     for (const item of decoded) {
       const parsed = parseCommand(item)
       if (parsed.ok) this.#queue.push({ command: parsed.command })

@@ -12,6 +12,9 @@ export interface Handshake {
   readonly remoteAddress: string
 }
 
+/** What a frame, or a further command in one, costs at least, so that many small ones are not cheaper than few large ones. */
+export const ITEM_COST_BYTES = 256
+
 export interface Connection {
   readonly handshake: Handshake
   readonly codec: Codec
@@ -28,6 +31,8 @@ export interface Connection {
   forgetHeaders(): void
   /** Asks the peer for a sign of life that its protocol answers by itself. */
   ping(): void
+  /** Counts what the peer sent; beyond its rate the connection is not read from until it is within it again. */
+  spend(bytes: number): void
   /** Stops handing frames over until `resume`; what is already read still comes. Calls nest. */
   pause(): void
   resume(): void

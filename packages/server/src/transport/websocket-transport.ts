@@ -5,8 +5,10 @@ import type { Socket } from 'node:net'
 import { type Codec, jsonCodec } from '@tidings/protocol'
 import { msgpackCodec } from '@tidings/protocol/msgpack'
 import { type RawData, WebSocket, WebSocketServer } from 'ws'
+import type { Rate } from '../session/rate-limit.js'
 import { Outbound, type OutboundLimits } from './outbound.js'
-import type { Connection, ConnectionHandler, Handshake } from './transport.js'
+import { InboundRate } from './inbound-rate.js'
+import { type Connection, type ConnectionHandler, type Handshake, ITEM_COST_BYTES } from './transport.js'
 import type { Turn } from './turn.js'
 import { routeUpgrades, type UpgradeHandler } from './upgrade-router.js'
 
@@ -21,6 +23,10 @@ export interface WebSocketEndpoint {
   readonly path: string
   readonly limits: WebSocketLimits
   readonly turn: Turn
+  /** Bytes of one connection. */
+  readonly inboundRate: Rate
+  /** A connection began to send more than `inboundRate`. */
+  throttled(connection: Connection): void
   /** Whether permessage-deflate is taken when a peer offers it. */
   readonly compression: boolean
   /** Subprotocols it speaks; an empty list takes none. */
@@ -32,6 +38,8 @@ export interface WebSocketEndpoint {
   /** Where the client comes from, whatever the connection came through. */
   addressOf(request: IncomingMessage): string
   accept(connection: Connection): ConnectionHandler
+  /** Once for each connection that was accepted: it is gone. */
+  closed(connection: Connection): void
 }
 
 export const CODECS: readonly Codec[] = [jsonCodec, msgpackCodec]
@@ -43,6 +51,7 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   400: 'Bad Request',
   403: 'Forbidden',
   404: 'Not Found',
+  429: 'Too Many Requests',
   503: 'Service Unavailable',
 }
 
@@ -134,23 +143,30 @@ const connect = (
 const ignore = (): void => undefined
 
 function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
-  connectionOf(this)?.handler?.frame(data as Buffer, !isBinary)
+  const connection = connectionOf(this)
+  connection?.spend((data as Buffer).length + ITEM_COST_BYTES)
+  connection?.handler?.frame(data as Buffer, !isBinary)
 }
 
 function onPing(this: WebSocket, payload: Buffer): void {
-  const outbound = connectionOf(this)?.outbound
+  const connection = connectionOf(this)
+  connection?.spend(payload.length + ITEM_COST_BYTES)
+  const outbound = connection?.outbound
   // Pings of a peer that does not read are not answered: pongs must not pile up.
   if (outbound?.isFull === false) outbound.pong(payload)
 }
 
 function onPong(this: WebSocket, payload: Buffer): void {
-  connectionOf(this)?.outbound.ponged(payload)
+  const connection = connectionOf(this)
+  connection?.spend(payload.length + ITEM_COST_BYTES)
+  connection?.outbound.ponged(payload)
 }
 
 function onClose(this: WebSocket, code: number): void {
   const connection = connectionOf(this)
   connection?.outbound.end()
   connection?.handler?.closed(GOODBYES.includes(code))
+  connection?.closed()
 }
 
 /** A peer that wants a smaller window than ours is sent what is not compressed, as every peer must take it. */
@@ -165,6 +181,8 @@ class WebSocketConnection implements Connection {
   readonly outbound: Outbound
   readonly #webSocket: WebSocket
   readonly #socket: Socket
+  readonly #endpoint: WebSocketEndpoint
+  readonly #inbound: InboundRate
   #pauses = 0
 
   constructor(webSocket: WebSocket, request: IncomingMessage, codec: Codec, endpoint: WebSocketEndpoint) {
@@ -177,6 +195,8 @@ class WebSocketConnection implements Connection {
     this.isDeflated = deflatesFor(webSocket, request)
     this.#webSocket = webSocket
     this.#socket = request.socket
+    this.#endpoint = endpoint
+    this.#inbound = new InboundRate(endpoint.inboundRate)
     this.outbound = new Outbound(request.socket, webSocket, codec, endpoint.turn, endpoint.limits)
   }
 
@@ -200,6 +220,14 @@ class WebSocketConnection implements Connection {
     this.outbound.ping()
   }
 
+  spend(bytes: number): void {
+    this.#inbound.spend(bytes, this)
+  }
+
+  throttled(): void {
+    this.#endpoint.throttled(this)
+  }
+
   pause(): void {
     this.#pauses += 1
     if (this.#pauses === 1) this.#webSocket.pause()
@@ -217,6 +245,11 @@ class WebSocketConnection implements Connection {
 
   terminate(): void {
     this.#webSocket.terminate()
+  }
+
+  closed(): void {
+    this.#inbound.end()
+    this.#endpoint.closed(this)
   }
 }
 

@@ -1,0 +1,110 @@
+import { channel, defineContract } from '@tidings/contract'
+import { expect, test } from 'vitest'
+import { Channels } from './channels.js'
+import { allow, connect, nodeSide, start, until } from './node.fixture.js'
+import { frame, RawSocket } from './raw-socket.fixture.js'
+
+const codesOf = (items: readonly object[]): readonly string[] =>
+  items.flatMap((item) => ('code' in item ? [String(item.code)] : []))
+
+test('does not read from a connection that sends too many bytes, and loses nothing of it', async () => {
+  const node = await start({ limits: { bytesPerSecond: 400_000, bytesBurst: 65_536 } })
+  const accepted = nodeSide(node)
+  const client = await connect(node)
+  const socket = await accepted
+  const count = 60
+  for (let id = 11; id < 11 + count; id++) {
+    client.send({ type: 'publish', id, channel: 'long:a', data: 'x'.repeat(10_000) })
+  }
+  await until(() => socket.isPaused())
+  const bystander = await connect(node)
+  expect(await bystander.request({ type: 'publish', channel: 'long:b', data: 1 })).toMatchObject({ type: 'published' })
+  await client.find((item) => 'id' in item && item.id === 10 + count)
+  expect(client.received.filter(({ type }) => type === 'published')).toHaveLength(count)
+  expect(codesOf(client.received)).toEqual([])
+  expect(node.tidings.limitsReached().bytesPerSecond).toBeGreaterThan(0)
+  await until(() => !socket.isPaused())
+})
+
+const small: readonly [string, Buffer][] = [
+  ['pings', Buffer.concat(Array.from({ length: 2000 }, () => frame('', { opcode: 9 })))],
+  ['pongs', Buffer.concat(Array.from({ length: 2000 }, () => frame('', { opcode: 10 })))],
+  [
+    'commands in one frame',
+    frame(JSON.stringify(Array.from({ length: 2000 }, (_, index) => ({ type: 'ping', id: 10 + index })))),
+  ],
+]
+
+test.each(small)(
+  'a flood of %s counts as more than its bytes, and what comes after it is heard',
+  async (_name, flood) => {
+    const node = await start({ limits: { bytesPerSecond: 1_000_000, bytesBurst: 100_000 } })
+    const raw = await RawSocket.open(node.port)
+    raw.write(frame('{"type":"connect","id":1}'))
+    raw.write(flood)
+    raw.write(frame('{"type":"ping","id":2}'))
+    const hasPong = (message: unknown): boolean => (message as { id?: number }).id === 2
+    await raw.until(() => raw.messages.flat().some(hasPong))
+    expect(node.tidings.limitsReached().bytesPerSecond).toBeGreaterThan(0)
+    raw.socket.destroy()
+    await raw.ended
+  },
+)
+
+test('lets a connection go at once that ends while it sends too much', async () => {
+  const node = await start({ limits: { bytesPerSecond: 1, bytesBurst: 1 } })
+  const accepted = nodeSide(node)
+  const client = await connect(node)
+  const socket = await accepted
+  client.send({ type: 'publish', id: 11, channel: 'long:a', data: 'x'.repeat(30_000) })
+  await until(() => socket.isPaused())
+  await node.tidings.close({ drainMs: 200 })
+  await client.closed
+})
+
+test('refuses publications beyond the rate of their channel, of that channel only', async () => {
+  const node = await start({ limits: { publishesPerSecond: 1, publishBurst: 10 } })
+  const client = await connect(node, { token: 'ada' })
+  for (let index = 0; index < 10; index++) {
+    expect(await client.request({ type: 'publish', channel: 'any:a', data: index })).toMatchObject({
+      type: 'published',
+    })
+  }
+  const other = await connect(node, { token: 'bob' })
+  expect(await other.request({ type: 'publish', channel: 'any:a', data: 10 })).toMatchObject({
+    type: 'error',
+    code: 'rate-limited',
+    retryable: true,
+  })
+  expect(await other.request({ type: 'publish', channel: 'any:b', data: 0 })).toMatchObject({ type: 'published' })
+  expect(node.tidings.limitsReached()).toEqual({ publishesPerSecond: 1 })
+})
+
+test('leaves the application itself, and what may not be stored, out of the rate of a channel', async () => {
+  const node = await start({
+    limits: { publishesPerSecond: 1, publishBurst: 1 },
+    allow: { ...allow, 'any:{name}': { publish: 'authenticated' } },
+  })
+  const anonymous = await connect(node)
+  const ada = await connect(node, { token: 'ada' })
+  for (let times = 0; times < 3; times++) {
+    expect(await anonymous.request({ type: 'publish', channel: 'any:a', data: 1 })).toMatchObject({ code: 'forbidden' })
+    const data = 'x'.repeat(70_000)
+    expect(await ada.request({ type: 'publish', channel: 'any:a', data })).toMatchObject({ code: 'payload-too-large' })
+    expect(await node.tidings.channel('any:{name}', { name: 'a' }).publish(times)).toMatchObject({ ok: true })
+  }
+  expect(await ada.request({ type: 'publish', channel: 'any:a', data: 1 })).toMatchObject({ type: 'published' })
+})
+
+test('does not forget what a channel has left of its rate when many others come', () => {
+  const rate = { perSecond: 1, burst: 1, monotonic: () => 1000 }
+  const channels = new Channels(defineContract({ 'a:{name}': channel({}) }), false, 'none', rate)
+  const take = (name: string): boolean => {
+    const found = channels.find(name)
+    return found.ok && found.channel.publishes.take()
+  }
+  expect(take('a:busy')).toBe(true)
+  for (let index = 0; index < 25_000; index++) channels.find(`a:${index}`)
+  expect(take('a:busy')).toBe(false)
+  expect(take('a:quiet')).toBe(true)
+})
