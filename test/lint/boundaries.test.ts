@@ -56,6 +56,7 @@ const ALLOWED: readonly [file: string, code: string][] = [
   ['packages/server/src/session/session.test.ts', `import '../backend/memory/index.js'`],
   ['packages/cli/src/index.ts', `import '@tidings/server/disk'`],
   ['examples/chat/tidings.config.ts', `import type { TidingsConfig } from 'tidings'`],
+  ['bench/src/servers/tidings.config.mjs', `import { defineConfig } from 'tidings'`],
   ['packages/contract/src/contract.test.ts', `import * as z from 'zod'`],
 ]
 
