@@ -7,7 +7,7 @@ const READERS = Number(process.env.READERS ?? 200)
 const PUBLICATIONS = Number(process.env.PUBS ?? 10_000)
 const PAYLOAD_BYTES = 20_000
 const IN_FLIGHT = 8
-const READ_AT_FIRST = 300
+const READ_AT_FIRST = 10
 const MARKER = '"offset":'
 
 const subscribeFrame = JSON.stringify([

@@ -119,7 +119,7 @@ export interface Limits {
    * comes from there is a proxy or the machine's own. Default 1000.
    */
   readonly maxConnectionsPerAddress: number
-  /** Connections of one user; one more closes with 4006. Anonymous clients are nobody's. Default 100. */
+  /** Connections of one user; one more closes with 4006. Anonymous clients are nobody's. Default 20000. */
   readonly maxConnectionsPerUser: number
   /** Largest frame a client may send, in bytes. Default 131072. */
   readonly maxFrameBytes: number
@@ -136,15 +136,15 @@ export interface Limits {
   /** Commands of one session that may be unanswered before it is not read from. Default 1024. */
   readonly maxCommandsInFlight: number
   /**
-   * Bytes that one connection may send a second … Default 8388608. Over it the connection is not read from for a while, and
+   * Bytes that one connection may send a second … Default 134217728. Over it the connection is not read from for a while, and
    * nothing is lost. Each frame and each command counts 256 bytes more than it has.
    */
   readonly bytesPerSecond: number
-  /** … after this many at once. Default 33554432. */
+  /** … after this many at once. Default 134217728. */
   readonly bytesBurst: number
-  /** Publications of clients to one channel: this many a second … Default 5000. More are answered `rate-limited`. */
+  /** Publications of clients to one channel: this many a second … Default 100000. More are answered `rate-limited`. */
   readonly publishesPerSecond: number
-  /** … after this many at once. Default 20000. */
+  /** … after this many at once. Default 200000. */
   readonly publishBurst: number
   /** Commands other than publish and ping: this many a second … Default 500. */
   readonly commandsPerSecond: number
@@ -164,7 +164,7 @@ export interface Limits {
 export const DEFAULT_LIMITS: Limits = {
   maxConnections: 50_000,
   maxConnectionsPerAddress: 1000,
-  maxConnectionsPerUser: 100,
+  maxConnectionsPerUser: 20_000,
   maxFrameBytes: 131_072,
   maxFragments: 16_384,
   maxPayloadBytes: 65_536,
@@ -172,10 +172,10 @@ export const DEFAULT_LIMITS: Limits = {
   maxSubscriptions: 1000,
   maxHistoryPage: 1000,
   maxCommandsInFlight: 1024,
-  bytesPerSecond: 8_388_608,
-  bytesBurst: 33_554_432,
-  publishesPerSecond: 5000,
-  publishBurst: 20_000,
+  bytesPerSecond: 134_217_728,
+  bytesBurst: 134_217_728,
+  publishesPerSecond: 100_000,
+  publishBurst: 200_000,
   commandsPerSecond: 500,
   commandBurst: 2000,
   maxBufferedBytes: 131_072,
