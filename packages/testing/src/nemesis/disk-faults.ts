@@ -3,7 +3,7 @@ import type { ServerMessage } from '@tidings/protocol'
 import type { Random } from '../random.js'
 import { between } from '../workload/world.js'
 import type { NodeFault, NodeFaultParts } from './node-faults.js'
-import { Probe, type ProbePublish } from './probe.js'
+import { Probe, type ProbePublish, Starved } from './probe.js'
 import type { ServerUnderTest } from './server-under-test.js'
 import type { SmallDisk } from './small-disk.js'
 
@@ -39,6 +39,7 @@ const finding = async (server: ServerUnderTest, fault: string, strike: () => Pro
   try {
     await strike()
   } catch (error) {
+    if (error instanceof Starved) return
     const reason = error instanceof Error ? error.message : String(error)
     server.crashes.push(`${fault}: ${reason}; the last run printed:\n${server.output}`)
     throw error

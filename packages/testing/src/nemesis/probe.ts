@@ -16,6 +16,11 @@ export interface ProbePublish {
   readonly data: PublicationData
 }
 
+/** The machine was too busy for the probe to answer the node's pings in time: what it asked stays open. */
+export class Starved extends Error {}
+
+const HEARTBEAT_TIMEOUT = 4001
+
 /** Asks one run directly, past the proxy, what it does while something is wrong with it. What it publishes is recorded. */
 export class Probe {
   readonly #client: RawClient
@@ -29,7 +34,7 @@ export class Probe {
   }
 
   static async open({ port, run }: Running, recorder: Recorder): Promise<Probe> {
-    const client = await inTime(RawClient.open(`ws://127.0.0.1:${port}/ws`, { token: PROBE }), 'connect')
+    const client = await answered(RawClient.open(`ws://127.0.0.1:${port}/ws`, { token: PROBE }), 'connect')
     return new Probe(client, recorder, run)
   }
 
@@ -45,7 +50,7 @@ export class Probe {
   async publish(publish: ProbePublish): Promise<ServerMessage> {
     const { attempt, channel, id, data } = publish
     const asked = this.#client.request({ type: 'publish', channel, publicationId: id, data })
-    const reply = await inTime(asked, `publish on ${channel}`)
+    const reply = await this.#inTime(asked, `publish on ${channel}`)
     if (reply.type === 'published') this.#acknowledged(attempt, reply)
     return reply
   }
@@ -58,25 +63,37 @@ export class Probe {
   /** Subscribes; resolves with what the server answers. */
   subscribe(channel: string, rewind?: number): Promise<ServerMessage> {
     const start = rewind === undefined ? undefined : { rewind: { count: rewind } }
-    return inTime(this.#client.request({ type: 'subscribe', channel, ...start }), `subscribe to ${channel}`)
+    return this.#inTime(this.#client.request({ type: 'subscribe', channel, ...start }), `subscribe to ${channel}`)
   }
 
   /** Resolves once the push came that says that a subscription has all there was. */
   async caughtUp(channel: string): Promise<void> {
     const isIt = (item: ServerMessage): boolean => item.type === 'caught-up' && item.channel === channel
-    await inTime(this.#client.find(isIt), `catch up on ${channel}`)
+    await this.#inTime(this.#client.find(isIt), `catch up on ${channel}`)
   }
 
   /** Resolves once a publication with this id was pushed. */
   async pushed(channel: string, id: string): Promise<void> {
     const isIt = (item: ServerMessage): boolean =>
       item.type === 'publications' && item.channel === channel && item.publications.some((each) => each.id === id)
-    await inTime(this.#client.find(isIt), `get a publication of ${channel}`)
+    await this.#inTime(this.#client.find(isIt), `get a publication of ${channel}`)
   }
 
   /** Ends at once; what is unanswered rejects. */
   end(): void {
     this.#client.socket.terminate()
+  }
+
+  async #inTime<Result>(answer: Promise<Result>, what: string): Promise<Result> {
+    try {
+      return await answered(answer, what)
+    } catch (error) {
+      const { socket, closed } = this.#client
+      if (socket.readyState !== socket.CLOSED) throw error
+      const { code, reason } = await closed
+      if (code === HEARTBEAT_TIMEOUT) throw new Starved(`closed with ${code} before an answer to '${what}'`)
+      throw new Error(`closed with ${code} ${reason} before an answer to '${what}'`, { cause: error })
+    }
   }
 
   #acknowledged(attempt: number, reply: PublishedReply): void {
@@ -86,7 +103,7 @@ export class Probe {
   }
 }
 
-const inTime = async <Result>(answer: Promise<Result>, what: string): Promise<Result> => {
+const answered = async <Result>(answer: Promise<Result>, what: string): Promise<Result> => {
   const timer = new AbortController()
   const late = async (): Promise<never> => {
     await sleep(ANSWER_MS, undefined, { signal: timer.signal })
