@@ -16,8 +16,7 @@ export const startNode = async (limits = {}) => {
   const port = await freePort()
   const config = {
     contract: { channels: { 'big:{name}': { history: { maxBytes: 2 ** 31 } } } },
-    // What is measured is the way out, not how fast one publisher may be.
-    limits: { bytesPerSecond: 2 ** 30, bytesBurst: 2 ** 30, ...limits },
+    limits,
   }
   writeFileSync(join(dir, 'tidings.config.json'), JSON.stringify(config))
   const node = await NodeProcess.start({

@@ -40,12 +40,3 @@ export const allow = {
   'trades:{symbol}': members,
   'tape:{market}': members,
 }
-
-/** The peers limit no publisher, so that what is measured is what a node can do, not what it lets one client do. */
-const UNLIMITED = 2 ** 31 - 1
-export const limits = {
-  bytesPerSecond: UNLIMITED,
-  bytesBurst: UNLIMITED,
-  publishesPerSecond: UNLIMITED,
-  publishBurst: UNLIMITED,
-}
