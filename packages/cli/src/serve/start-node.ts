@@ -1,0 +1,41 @@
+import type { Server } from 'node:http'
+import { type Backend, createTidings, OptionsError, type Tidings } from '@tidings/server'
+import { usageError } from '../exit.js'
+import { createHttpServer, type HttpParts } from './http.js'
+import { whenReady } from './open-backend.js'
+import { openPages } from './pages.js'
+import type { Settings } from './settings.js'
+
+export interface StartedNode {
+  readonly tidings: Tidings
+  /** With everything attached; it does not listen yet. */
+  readonly server: Server
+}
+
+/**
+ * A node of the settings, with its HTTP server, once its backend is open. `health` answers in place of the node where it is
+ * a part of something larger. Rejects with CommandError.
+ */
+export const startNode = async (
+  settings: Settings,
+  backend: () => Promise<Backend>,
+  health?: HttpParts['tidings'],
+): Promise<StartedNode> => {
+  const servePages = await openPages(settings.pages)
+  const tidings = makeNode(settings, await backend())
+  await whenReady(tidings, settings.store)
+  const { dev, echo } = settings
+  const server = createHttpServer({ tidings: health ?? tidings, servePages, dev, echo })
+  tidings.attach(server)
+  if (echo !== undefined) tidings.attachEcho(server, { path: echo })
+  return { tidings, server }
+}
+
+const makeNode = ({ node, configName }: Settings, backend: Backend): Tidings => {
+  try {
+    return createTidings({ ...node, backend })
+  } catch (error) {
+    if (!(error instanceof OptionsError)) throw error
+    throw usageError(`${configName === undefined ? '' : `${configName}: `}${error.message}.`)
+  }
+}
