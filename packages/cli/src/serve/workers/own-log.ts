@@ -1,4 +1,4 @@
-import { BackendError, jsonLogger } from '@tidings/server'
+import { type BackendError, jsonLogger } from '@tidings/server'
 import { BackendOwner } from '@tidings/server/remote'
 import { CommandError, EXIT, sentenceOf } from '../../exit.js'
 import { notice } from '../../output.js'
@@ -15,13 +15,18 @@ const END_MS = 1500
 /** Owns the log and starts workers that serve it. Ends as a server of one process does, by throwing or at a signal. */
 export const ownLog = async (settings: Settings): Promise<void> => {
   const backend = await makeBackend(settings.store)
-  let fail: (error: BackendError) => void = () => undefined
-  const failed = new Promise<BackendError>((resolve) => (fail = resolve))
-  await whenReady({ ready: backend.open((error) => fail(error)) }, settings.store)
   const owner = new BackendOwner({
     backend,
     failed: (error) => jsonLogger.warn('presence entries could not be removed', { error: sentenceOf(error) }),
   })
+  let resolveFailed: (error: BackendError) => void = () => undefined
+  const failed = new Promise<BackendError>((resolve) => (resolveFailed = resolve))
+  const fail = (error: BackendError): void => {
+    // At once: clients are told of the end before they are answered that something failed.
+    owner.fail(error)
+    resolveFailed(error)
+  }
+  await whenReady({ ready: backend.open(fail) }, settings.store)
   const workers = new Workers({ count: settings.workers, backend, owner })
   const end = untilEnd(failed)
   try {
@@ -34,7 +39,6 @@ export const ownLog = async (settings: Settings): Promise<void> => {
   }
   const failure = await Promise.race([end, workers.lost])
   if (failure !== undefined) {
-    if (failure instanceof BackendError) owner.fail(failure)
     await workers.leave(END_MS)
     throw failure instanceof CommandError ? failure : new CommandError(EXIT.backendFailed, failure.message)
   }

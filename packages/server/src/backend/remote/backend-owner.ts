@@ -4,7 +4,7 @@ import { OwnedPresence } from './owned-presence.js'
 import { ServedWorker } from './served-worker.js'
 
 export interface BackendOwnerOptions {
-  /** An opened backend. It stays the caller's. */
+  /** It stays the caller's, and must be open before a worker is served. */
   readonly backend: Backend
   /** Bytes that may wait for one worker before none is listened to. Default 8 MiB. */
   readonly fullBytes?: number
