@@ -121,10 +121,13 @@ describe('tidings serve --workers', () => {
     await until(() => workers.filter(isRunning), [])
     await served(args)
     await ended('publish', 'chat:lobby', '2', '--url', url)
-    await until(() => one.items.map(({ kind, data }) => [kind, data]), [
-      ['publication', 1],
-      ['publication', 2],
-    ])
+    await until(
+      () => one.items.map(({ kind, data }) => [kind, data]),
+      [
+        ['publication', 1],
+        ['publication', 2],
+      ],
+    )
   })
 
   it('ends as its workers do when they cannot start', async () => {

@@ -34,7 +34,10 @@ export const addServe = (program: Command): void => {
     .option('--echo <path>', 'serve WebSockets on this path that get every frame back')
     .option('--max-frame-bytes <n>', 'the largest frame a client may send (default: 131072)')
     .option('--max-fragments <n>', 'the most fragments a frame may come in (default: 16384)')
-    .option('--workers <n>', 'serve clients from n processes beside the one that keeps the log (default: 0, one for all)')
+    .option(
+      '--workers <n>',
+      'serve clients from n processes beside the one that keeps the log (default: 0, one for all)',
+    )
     .option('--token-key <file>', 'the key of tokens: PEM, a JSON Web Key or a secret; in place of those of the file')
     .option('--tls-cert <file>', 'serve https and wss with this certificate and its chain (PEM)')
     .option('--tls-key <file>', 'its private key (PEM); both are loaded again when they change')

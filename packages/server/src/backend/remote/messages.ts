@@ -110,8 +110,7 @@ export const takeBytes = (base64: string): Uint8Array => new Uint8Array(Buffer.f
 
 const sendPayload = (payload: Payload): SentPayload => (typeof payload === 'string' ? payload : [sendBytes(payload)])
 
-const takePayload = (payload: SentPayload): Payload =>
-  typeof payload === 'string' ? payload : takeBytes(payload[0])
+const takePayload = (payload: SentPayload): Payload => (typeof payload === 'string' ? payload : takeBytes(payload[0]))
 
 export const sendPublication = (publication: StoredPublication): SentPublication => {
   const { offset, position, time, payload, publisher, id, key, tags } = publication
