@@ -34,16 +34,14 @@ export class Workers {
   }
 
   /**
-   * Starts all. Resolves with their port once they listen. Rejects with CommandError, which has the exit code of the worker
-   * that could not start and no sentence, because the worker said it.
+   * Starts one, then the others. Resolves with their port once they listen. Rejects with CommandError when the first cannot
+   * start; it has the exit code of the worker and no sentence, because the worker said it.
    */
   async start(): Promise<number> {
     const first = await this.#startOne()
     if (typeof first !== 'number') throw endOf(first)
     this.#port = first
-    const rest = await Promise.all(Array.from({ length: this.#parts.count - 1 }, () => this.#startOne()))
-    const failed = rest.find((started) => typeof started !== 'number')
-    if (failed !== undefined) throw endOf(failed)
+    await Promise.all(Array.from({ length: this.#parts.count - 1 }, () => this.#startAnother()))
     return first
   }
 
@@ -79,6 +77,11 @@ export class Workers {
       return this.#replace(end)
     })
     return started
+  }
+
+  async #startAnother(): Promise<void> {
+    const started = await this.#startOne()
+    if (typeof started !== 'number') await this.#replace(started)
   }
 
   async #replace(end: WorkerEnd): Promise<void> {
