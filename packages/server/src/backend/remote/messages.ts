@@ -68,6 +68,8 @@ export interface Methods {
   tails(channels: readonly SentChannel[]): readonly Cursor[]
   watch(channel: SentChannel): null
   purge(channel: SentChannel): null
+  /** Does nothing: its answer comes after every notice before it. */
+  noticed(): null
   put(channel: string, member: Member): null
   remove(channel: string, member: string): null
   members(channel: string): readonly Member[]

@@ -1,3 +1,4 @@
+import { setImmediate as endOfTurn } from 'node:timers/promises'
 import type { Rewind } from '@tidings/protocol'
 import type {
   Cursor,
@@ -19,6 +20,7 @@ export class RemoteLog implements Log {
   readonly #calls: Calls
   /** Numbers of rules by their JSON text: as many as the contract has different ones. */
   readonly #rules = new Map<string, number>()
+  #noticed: Promise<void> | undefined
   readonly #sent = new WeakMap<LogChannel, SentChannel>()
 
   constructor(calls: Calls, notices: Log['notices']) {
@@ -50,8 +52,22 @@ export class RemoteLog implements Log {
     return watch
   }
 
+  /** One question for all who ask in one turn. */
+  noticed(): Promise<void> {
+    this.#noticed ??= this.#askNoticed()
+    return this.#noticed
+  }
+
   async purge(channel: LogChannel): Promise<void> {
     await this.#calls.call('purge', this.#send(channel))
+  }
+
+  async #askNoticed(): Promise<void> {
+    await endOfTurn()
+    this.#noticed = undefined
+    await this.#calls.call('noticed')
+    // What was noticed with the answer is told at the end of this turn, which was put off before this.
+    await endOfTurn()
   }
 
   #send(channel: LogChannel): SentChannel {

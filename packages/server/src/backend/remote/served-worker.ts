@@ -140,6 +140,7 @@ export class ServedWorker {
       rewind: (_call, channel, rewind) => log.rewind(this.#channel(channel), rewind),
       tails: (_call, channels) => log.tails(channels.map((channel) => this.#channel(channel))),
       purge: (_call, channel) => log.purge(this.#channel(channel)),
+      noticed: () => Promise.resolve(null),
       watch: async (call, channel) => {
         this.#channels.set(call, channel[0])
         const starting = log.watch(this.#channel(channel), {
@@ -179,7 +180,7 @@ export class ServedWorker {
   }
 }
 
-type LogMethod = 'rules' | 'stop' | 'publish' | 'read' | 'rewind' | 'tails' | 'purge' | 'watch'
+type LogMethod = 'rules' | 'stop' | 'publish' | 'read' | 'rewind' | 'tails' | 'purge' | 'noticed' | 'watch'
 
 let noticed: StoredPublication | undefined
 let noticedText = ''

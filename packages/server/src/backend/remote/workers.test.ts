@@ -4,6 +4,8 @@ import type { Member } from '@tidings/protocol'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Backend, BackendError, type LogChannel, type NewPublication, type StoredPublication } from '../backend.js'
 import { memory } from '../memory/index.js'
+import { Hub } from '../../fanout/hub.js'
+import { Turn } from '../../transport/turn.js'
 import type { BackendOwner } from './backend-owner.js'
 import { ownerOf, workerOf } from './served.fixture.js'
 
@@ -54,6 +56,20 @@ describe('workers of one backend', () => {
     await Promise.all(publishes)
     const all = Array.from({ length: 200 }, (_, index) => [index + 1, index])
     for (const offsets of seen) await expect.poll(() => offsets).toEqual(all)
+  })
+
+  it('begin a subscription after everything that was acknowledged before, whoever had it stored', async () => {
+    const [late, publisher] = [await workerOf(owner), await workerOf(owner)]
+    const hub = new Hub(late.backend.log, new Turn())
+    const feed = await hub.acquire(CHANNEL)
+    late.stream.pause()
+    await publisher.backend.log.publish(CHANNEL, publication('a'))
+    const acquiring = hub.acquire(CHANNEL).then(({ cursor }) => cursor.offset)
+    await endOfTurn()
+    late.stream.resume()
+    expect(await acquiring).toBe(1)
+    hub.release(feed)
+    hub.close()
   })
 
   it('count a channel that several watch once, until nobody does', async () => {
