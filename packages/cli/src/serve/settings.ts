@@ -56,8 +56,9 @@ export const resolveSettings = (
   tokens?: TokenOptions,
 ): Settings => {
   const config = file?.config ?? {}
-  const first = <Key extends 'host' | 'port' | 'dev' | 'echo' | 'trustedProxies' | 'workers'>(key: Key): SettingValues[Key] =>
-    flags[key] ?? environment[key] ?? config[key]
+  const first = <Key extends 'host' | 'port' | 'dev' | 'echo' | 'trustedProxies' | 'workers'>(
+    key: Key,
+  ): SettingValues[Key] => flags[key] ?? environment[key] ?? config[key]
   const host = first('host') ?? DEFAULT_HOST
   const dev = first('dev') ?? false
   const echo = first('echo')

@@ -1,19 +1,19 @@
-import type { Server } from 'node:http'
 import { type Backend, createTidings, OptionsError, type Tidings } from '@tidings/server'
 import { usageError } from '../exit.js'
-import { createHttpServer, type HttpParts } from './http.js'
+import type { HttpParts } from './http.js'
 import { whenReady } from './open-backend.js'
 import { openPages } from './pages.js'
 import type { Settings } from './settings.js'
+import { openTls, WebServer } from './web-server.js'
 
 export interface StartedNode {
   readonly tidings: Tidings
   /** With everything attached; it does not listen yet. */
-  readonly server: Server
+  readonly server: WebServer
 }
 
 /**
- * A node of the settings, with its HTTP server, once its backend is open. `health` answers in place of the node where it is
+ * A node of the settings, with its web server, once its backend is open. `health` answers in place of the node where it is
  * a part of something larger. Rejects with CommandError.
  */
 export const startNode = async (
@@ -22,12 +22,13 @@ export const startNode = async (
   health?: HttpParts['tidings'],
 ): Promise<StartedNode> => {
   const servePages = await openPages(settings.pages)
+  const tls = await openTls(settings.tls)
   const tidings = makeNode(settings, await backend())
   await whenReady(tidings, settings.store)
   const { dev, echo } = settings
-  const server = createHttpServer({ tidings: health ?? tidings, servePages, dev, echo })
-  tidings.attach(server)
-  if (echo !== undefined) tidings.attachEcho(server, { path: echo })
+  const server = new WebServer({ tidings: health ?? tidings, servePages, dev, echo }, tls)
+  tidings.attach(server.http)
+  if (echo !== undefined) tidings.attachEcho(server.http, { path: echo })
   return { tidings, server }
 }
 

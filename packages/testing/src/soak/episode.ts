@@ -54,7 +54,15 @@ const DEFAULT_DEADLINE_MS = 10_000
  * everybody must get everything. All choices come from the seed; what they meet does not.
  */
 export const runEpisode = async (options: EpisodeOptions): Promise<Episode> => {
-  const { seed, durationMs, program, workers = 0, deadlineMs = DEFAULT_DEADLINE_MS, emphasis = [], first = [] } = options
+  const {
+    seed,
+    durationMs,
+    program,
+    workers = 0,
+    deadlineMs = DEFAULT_DEADLINE_MS,
+    emphasis = [],
+    first = [],
+  } = options
   const dir = await mkdtemp(join(tmpdir(), 'tidings-faults-'))
   const disk = (options.smallDisk ?? seed % 2 === 0) ? await SmallDisk.mount(join(dir, 'disk')) : undefined
   const recorder = new Recorder({ channels: CHANNELS, maxRssBytes: MAX_RSS_BYTES })

@@ -10,8 +10,15 @@ export type ToWorker =
   | { readonly type: 'health'; readonly question: number; readonly health: WholeHealth }
 
 export type ToOwner =
+  | { readonly type: 'listening'; readonly ports: Ports }
   | { readonly type: 'counted'; readonly question: number; readonly sessions: number }
   | { readonly type: 'ask-health'; readonly question: number }
+
+/** What every worker listens on. */
+export interface Ports {
+  readonly port: number
+  readonly redirectPort?: number
+}
 
 /** Of all workers together. */
 export interface WholeHealth extends Health {

@@ -30,8 +30,8 @@ export const ownLog = async (settings: Settings): Promise<void> => {
   const workers = new Workers({ count: settings.workers, backend, owner })
   const end = untilEnd(failed)
   try {
-    const port = await Promise.race([workers.start(), end])
-    if (typeof port === 'number') process.stdout.write(greeting(settings, port, packageVersion()))
+    const ports = await Promise.race([workers.start(), end])
+    if (ports !== undefined && 'port' in ports) process.stdout.write(greeting(settings, ports, packageVersion()))
   } catch (error) {
     await workers.leave(END_MS)
     await backend.close()

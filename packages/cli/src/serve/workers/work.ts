@@ -3,7 +3,7 @@ import { Socket } from 'node:net'
 import { respondHealth } from '@tidings/server'
 import { remote } from '@tidings/server/remote'
 import { CommandError, EXIT } from '../../exit.js'
-import { closeHttpServer, type HttpParts, listen } from '../http.js'
+import type { HttpParts } from '../http.js'
 import type { Settings } from '../settings.js'
 import { startNode } from '../start-node.js'
 import { DRAIN_MS } from '../until-end.js'
@@ -33,9 +33,9 @@ export const work = async (settings: Settings): Promise<void> => {
       else tell({ type: 'counted', question: message.question, sessions: tidings.health().sessions })
     })
   })
-  await listen(server, settings.host, settings.port)
+  tell({ type: 'listening', ports: await server.listen(settings.host, settings.port) })
   const leaves = goodbye.then(async () => {
-    closeHttpServer(server)
+    server.close()
     await tidings.close({ drainMs: DRAIN_MS })
   })
   const failure = await Promise.race([leaves, tidings.failed])

@@ -2,7 +2,7 @@ import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
 import { Socket } from 'node:net'
 import type { BackendOwner } from '@tidings/server/remote'
-import { LOG_FD, type ToOwner, type ToWorker, type WholeHealth } from './messages.js'
+import { LOG_FD, type Ports, type ToOwner, type ToWorker, type WholeHealth } from './messages.js'
 import { Questions } from './questions.js'
 
 /** How long a worker may take to say how many sessions it has. */
@@ -22,8 +22,8 @@ export interface WorkerProcessParts {
 
 /** The owner's view of one worker's process. */
 export class WorkerProcess {
-  /** Resolves with the port once it listens; with how it ended when it ends before. */
-  readonly started: Promise<number | WorkerEnd>
+  /** Resolves with the ports once it listens; with how it ended when it ends before. */
+  readonly started: Promise<Ports | WorkerEnd>
   /** Resolves once the process is gone. */
   readonly ended: Promise<WorkerEnd>
   readonly #worker: Worker
@@ -34,10 +34,11 @@ export class WorkerProcess {
     const worker = cluster.fork()
     this.#worker = worker
     this.ended = once(worker, 'exit').then(([code, signal]: unknown[]) => ({ code, signal }) as WorkerEnd)
-    const listens = once(worker, 'listening').then(([address]: unknown[]) => (address as { port: number }).port)
-    this.started = Promise.race([listens, this.ended])
+    let listens: (ports: Ports) => void = () => undefined
+    this.started = Promise.race([new Promise<Ports>((resolve) => (listens = resolve)), this.ended])
     worker.on('message', (message: ToOwner) => {
-      if (message.type === 'counted') this.#counts.answered(message.question, message.sessions)
+      if (message.type === 'listening') listens(message.ports)
+      else if (message.type === 'counted') this.#counts.answered(message.question, message.sessions)
       else void health().then((whole) => this.#tell({ type: 'health', question: message.question, health: whole }))
     })
     const stream = worker.process.stdio[LOG_FD]

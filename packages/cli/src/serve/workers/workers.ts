@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Backend, jsonLogger } from '@tidings/server'
 import type { BackendOwner } from '@tidings/server/remote'
 import { CommandError, EXIT, type ExitCode } from '../../exit.js'
-import type { WholeHealth } from './messages.js'
+import type { Ports, WholeHealth } from './messages.js'
 import { type WorkerEnd, WorkerProcess } from './worker-process.js'
 
 const FIRST_RETRY_MS = 100
@@ -34,13 +34,13 @@ export class Workers {
   }
 
   /**
-   * Starts one, then the others. Resolves with their port once they listen. Rejects with CommandError when the first cannot
+   * Starts one, then the others. Resolves with their ports once they listen. Rejects with CommandError when the first cannot
    * start; it has the exit code of the worker and no sentence, because the worker said it.
    */
-  async start(): Promise<number> {
+  async start(): Promise<Ports> {
     const first = await this.#startOne()
-    if (typeof first !== 'number') throw endOf(first)
-    this.#port = first
+    if (!isListening(first)) throw endOf(first)
+    this.#port = first.port
     await Promise.all(Array.from({ length: this.#parts.count - 1 }, () => this.#startAnother()))
     return first
   }
@@ -64,13 +64,13 @@ export class Workers {
     }
   }
 
-  async #startOne(): Promise<number | WorkerEnd> {
+  async #startOne(): Promise<Ports | WorkerEnd> {
     const worker = new WorkerProcess({ owner: this.#parts.owner, health: this.#health })
     this.#alive.add(worker)
     void worker.ended.then(() => this.#alive.delete(worker))
     const started = await worker.started
-    if (typeof started !== 'number') return started
-    if (this.#port !== undefined && started !== this.#port) this.#lose(lostPort(this.#port))
+    if (!isListening(started)) return started
+    if (this.#port !== undefined && started.port !== this.#port) this.#lose(lostPort(this.#port))
     this.#serving.add(worker)
     void worker.ended.then((end) => {
       this.#serving.delete(worker)
@@ -81,7 +81,7 @@ export class Workers {
 
   async #startAnother(): Promise<void> {
     const started = await this.#startOne()
-    if (typeof started !== 'number') await this.#replace(started)
+    if (!isListening(started)) await this.#replace(started)
   }
 
   async #replace(end: WorkerEnd): Promise<void> {
@@ -89,12 +89,14 @@ export class Workers {
     for (let delayMs = FIRST_RETRY_MS; !this.#isLeaving; delayMs = Math.min(delayMs * 2, LONGEST_RETRY_MS)) {
       jsonLogger.warn('a worker ended; another one takes its place', { ...why })
       const started = await this.#startOne()
-      if (typeof started === 'number') return
+      if (isListening(started)) return
       why = started
       await sleep(delayMs)
     }
   }
 }
+
+const isListening = (started: Ports | WorkerEnd): started is Ports => 'port' in started
 
 const lostPort = (port: number): CommandError =>
   new CommandError(EXIT.failure, `All workers ended at once and port ${port} with them: choose one with --port.`)
