@@ -11,7 +11,7 @@ import { channelsScenario, subscribersScenario } from './scaling.mjs'
 import { soundnessScenario } from './soundness.mjs'
 import { tickerScenario } from './ticker.mjs'
 import { wakeUpScenario } from './wake-up.mjs'
-import { workersScenario } from './workers.mjs'
+import { workersPublishScenario, workersScenario } from './workers.mjs'
 import { wssScenario } from './wss.mjs'
 
 /** In the order in which they are run. */
@@ -32,4 +32,5 @@ export const SCENARIOS = [
   subscribersScenario,
   channelsScenario,
   workersScenario,
+  workersPublishScenario,
 ]
