@@ -1,6 +1,6 @@
 /**
  * Breaks a server at random for as long as it is told, and checks what publishers and subscribers saw against the delivery
- * contract: `npm run soak -- --minutes 10 [--seed 7]`. `--check FILE` checks the history of a failed run again. After each
+ * contract: `npm run soak -- --minutes 10 [--seed 7] [--workers 2]`. `--check FILE` checks the history of a failed run again. After each
  * episode with a server process comes one in which the power of a node in this process fails.
  */
 import { spawnSync } from 'node:child_process'
@@ -21,6 +21,8 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
     /** The file that serves, in place of the one of this checkout. */
     server: { type: 'string', default: SERVER },
+    /** How many workers it serves with. */
+    workers: { type: 'string', default: '0' },
     check: { type: 'string' },
   },
 })
@@ -75,7 +77,7 @@ const soak = async () => {
   for (let number = 0; performance.now() < untilMs; number += 1) {
     const durationMs = Math.max(1000, Math.min(EPISODE_MS, untilMs - performance.now()))
     const program = /** @type {const} */ ([process.execPath, values.server])
-    const options = { seed: seed + number, durationMs, program }
+    const options = { seed: seed + number, durationMs, program, workers: Number(values.workers) }
     await add(summary, await runEpisode(options), `${seed}-${number}`)
     await add(summary, await runPowerEpisode({ ...options, failures: POWER_FAILURES }), `${seed}-${number}-power`)
   }

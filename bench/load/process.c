@@ -16,7 +16,7 @@ static size_t slurp(const char *path, char *into, size_t capacity) {
   return length;
 }
 
-Usage usageOf(pid_t pid) {
+static Usage usageOfOne(pid_t pid) {
   Usage usage = {0};
   char path[64], content[8192];
   if (pid == 0) return usage;
@@ -30,6 +30,22 @@ Usage usageOf(pid_t pid) {
   slurp(path, content, sizeof content);
   usage.rssKib = field(content, "VmRSS:");
   usage.peakKib = field(content, "VmHWM:");
+  return usage;
+}
+
+// With the processes it started, as far as the kernel lists them.
+Usage usageOf(pid_t pid) {
+  Usage usage = usageOfOne(pid);
+  char path[64], children[1024];
+  snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, pid);
+  slurp(path, children, sizeof children);
+  char *at = children;
+  for (long child; (child = strtol(at, &at, 10)) > 0;) {
+    Usage more = usageOf((pid_t)child);
+    usage.cpuSeconds += more.cpuSeconds;
+    usage.rssKib += more.rssKib;
+    usage.peakKib += more.peakKib;
+  }
   return usage;
 }
 

@@ -41,10 +41,14 @@ export interface StartOptions {
   readonly fault?: 'lose' | 'repeat' | 'swap'
   /** Where Tidings keeps publications. Default memory. */
   readonly store?: 'memory' | 'disk'
+  /** Processes that serve Tidings' clients, 0: one process for all. Then nothing is pinned, neither server nor load. */
+  readonly workers?: number
 }
 
 /** A running server. */
 export interface Served {
+  /** Whether it has a core to itself, so that the load gets another. */
+  readonly isPinned: boolean
   readonly pid: number
   readonly port: number
   /** Where it keeps its files, if it has any. */

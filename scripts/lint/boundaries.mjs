@@ -36,7 +36,7 @@ const UNSHIPPED = /\.(test|fixture)\.tsx?$|\.config\.ts$|\/test\//
 const CORE = /^packages\/server\/src\/(session|commands|fanout|access|http|observe|transport)\//
 /** @param {string} file */
 const isCore = (file) => CORE.test(file) && !UNSHIPPED.test(file)
-const CONCRETE_BACKEND = /^packages\/server\/src\/backend\/(memory|disk)\//
+const CONCRETE_BACKEND = /^packages\/server\/src\/backend\/(memory|disk|remote)\//
 
 /** @param {string} path */
 const fromRoot = (path) => relative(ROOT, path).split(sep).join('/')
@@ -78,7 +78,7 @@ const packageProblem = (file, owner, specifier) => {
   const name = packageOf(specifier)
   const isTest = UNSHIPPED.test(file)
   if (name === CLI) return CLI_CONFIG.test(file) ? undefined : 'nobody imports the command line'
-  if (isCore(file) && (name === 'lmdb' || /^@tidings\/server\/(memory|disk)$/.test(specifier))) {
+  if (isCore(file) && (name === 'lmdb' || /^@tidings\/server\/(memory|disk|remote)$/.test(specifier))) {
     return 'the core must not name a concrete backend'
   }
   if (isTest || owner === '') return undefined

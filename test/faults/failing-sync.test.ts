@@ -9,16 +9,17 @@ const SERVER = resolve(import.meta.dirname, '../../packages/cli/bin/tidings.js')
 const CHANNEL = 'orders:1'
 const SENTENCE = 'tidings: The data could not be written to the disk safely: the sync failed (a fault of a test).\n'
 
-describe('tidings serve, when its disk does not sync', () => {
+describe.each([0, 2])('tidings serve --workers %d, when its disk does not sync', (workers) => {
   let dir: string
   let node: NodeProcess
   let port: number
 
   const breakSyncs = (fault: SyncFault | ''): void => writeFileSync(join(dir, 'sync'), fault)
+  const storage = (): readonly string[] => ['--data', join(dir, 'data'), '--workers', String(workers)]
   const start = async (): Promise<NodeProcess> => {
     port = await freePort()
     return NodeProcess.start({
-      command: [process.execPath, SERVER, 'serve', '--dev', '--port', String(port), '--data', join(dir, 'data')],
+      command: [process.execPath, SERVER, 'serve', '--dev', '--port', String(port), ...storage()],
       healthUrl: `http://127.0.0.1:${port}/healthz`,
       cwd: dir,
     })

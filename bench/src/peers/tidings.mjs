@@ -39,7 +39,7 @@ export const tidings = {
   title: 'Tidings',
   wire,
   absence: () => Promise.resolve(undefined),
-  start: ({ tls, store = 'memory', ...options }) => {
+  start: ({ tls, store = 'memory', workers, ...options }) => {
     const dir = makeFolder()
     if (tls !== undefined) {
       const command = [process.execPath, join(SERVERS, 'tidings-tls.mjs'), JSON.stringify({ tls, ...options })]
@@ -47,9 +47,11 @@ export const tidings = {
     }
     const keeps = store === 'memory' ? ['--memory'] : ['--data', join(dir, 'data')]
     const config = join(SERVERS, 'tidings.config.mjs')
-    return serve([process.execPath, TIDINGS, 'serve', '--port', '0', '--config', config, ...keeps], {
+    const processes = workers === undefined ? [] : ['--workers', String(workers)]
+    return serve([process.execPath, TIDINGS, 'serve', '--port', '0', '--config', config, ...keeps, ...processes], {
       listening: /ws:\/\/[^:]+:(\d+)/,
       dir,
+      isPinned: workers === undefined,
     })
   },
 }

@@ -12,8 +12,11 @@ export const canPin = availableParallelism() > 1 && spawnSync('taskset', ['--ver
 /** As many open files as this user may have: thousands of connections need them. */
 const MORE_FILES = 'ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -H -n)"; exec "$0" "$@"'
 
-/** @param {string} core @param {readonly string[]} command @returns {readonly [string, ...string[]]} */
-const on = (core, command) => ['sh', '-c', MORE_FILES, ...(canPin ? ['taskset', '-c', core] : []), ...command]
+/** @param {readonly string[]} command @returns {readonly [string, ...string[]]} */
+export const onAnyCore = (command) => ['sh', '-c', MORE_FILES, ...command]
+
+/** @param {string} core @param {readonly string[]} command */
+const on = (core, command) => onAnyCore([...(canPin ? ['taskset', '-c', core] : []), ...command])
 
 /** @param {readonly string[]} command */
 export const onServerCore = (command) => on(SERVER_CORE, command)

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { onLoadCore } from './cores.mjs'
+import { onAnyCore, onLoadCore } from './cores.mjs'
 import { loadProgram } from './native.mjs'
 
 /**
@@ -96,9 +96,9 @@ const words = (options, dir) => {
   ]
 }
 
-/** @param {readonly string[]} given */
-const start = (given) => {
-  const [file, ...rest] = onLoadCore([loadProgram().path, ...given])
+/** @param {readonly string[]} given @param {import('../types.js').Served} served */
+const start = (given, { isPinned }) => {
+  const [file, ...rest] = (isPinned ? onLoadCore : onAnyCore)([loadProgram().path, ...given])
   const child = spawn(file, rest, { stdio: ['pipe', 'pipe', 'pipe'] })
   let complaint = ''
   child.stderr.on('data', (/** @type {Buffer} */ chunk) => {
@@ -131,7 +131,7 @@ export class LoadError extends Error {}
 export const runLoad = async (options) => {
   const dir = mkdtempSync(join(tmpdir(), 'tidings-load-'))
   try {
-    const { child, next, exited, complaint } = start(words(options, dir))
+    const { child, next, exited, complaint } = start(words(options, dir), options.served)
     child.stdin.end()
     const result = await next()
     await exited
@@ -149,7 +149,7 @@ export const runLoad = async (options) => {
 export const holdConnections = async (options) => {
   const dir = mkdtempSync(join(tmpdir(), 'tidings-load-'))
   try {
-    const { child, next, exited } = start([...words(options, dir), '--hold'])
+    const { child, next, exited } = start([...words(options, dir), '--hold'], options.served)
     const connects = /** @type {import('../types.js').Connects} */ (await next())
     const release = async () => {
       child.stdin.end()

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { onServerCore } from './cores.mjs'
+import { onAnyCore, onServerCore } from './cores.mjs'
 
 const START_DEADLINE_MS = 20_000
 const RETRY_MS = 10
@@ -36,10 +36,11 @@ export const makeFolder = () => mkdtempSync(join(tmpdir(), 'tidings-bench-'))
  * @param {RegExp} how.listening matches its output once it serves; the first group is its port
  * @param {string} [how.dir] its folder, removed after it
  * @param {Readonly<Record<string, string>>} [how.env]
+ * @param {boolean} [how.isPinned] false: it may use every core. Default true
  * @returns {Promise<Served>} rejects when it ends or says nothing in time
  */
-export const serve = async (command, { listening, dir, env = {} }) => {
-  const [file, ...words] = onServerCore(command)
+export const serve = async (command, { listening, dir, env = {}, isPinned = true }) => {
+  const [file, ...words] = (isPinned ? onServerCore : onAnyCore)(command)
   const child = spawn(file, words, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } })
   running.add(child)
   let output = ''
@@ -75,7 +76,7 @@ export const serve = async (command, { listening, dir, env = {} }) => {
     const port = await listens
     await accepts(port)
     if (child.pid === undefined) throw new Error('a server without a process')
-    return { pid: child.pid, port, dir, stop }
+    return { isPinned, pid: child.pid, port, dir, stop }
   } catch (error) {
     await stop()
     throw error

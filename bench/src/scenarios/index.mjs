@@ -11,6 +11,7 @@ import { channelsScenario, subscribersScenario } from './scaling.mjs'
 import { soundnessScenario } from './soundness.mjs'
 import { tickerScenario } from './ticker.mjs'
 import { wakeUpScenario } from './wake-up.mjs'
+import { workersPublishScenario, workersScenario } from './workers.mjs'
 import { wssScenario } from './wss.mjs'
 
 /** In the order in which they are run. */
@@ -30,4 +31,6 @@ export const SCENARIOS = [
   wakeUpScenario,
   subscribersScenario,
   channelsScenario,
+  workersScenario,
+  workersPublishScenario,
 ]

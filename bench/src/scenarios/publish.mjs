@@ -20,32 +20,49 @@ const acknowledgedWire = {
     `{"type":"publish","id":1%s,"channel":"${channel}","data":{"text":"${'x'.repeat(40)}"},"publicationId":"%m"}`,
 }
 
-/** @param {import('../types.js').Size} size @returns {import('../types.js').Scenario} */
-export const publishScenario = ({ quick }) => {
-  const how = quick ? { window: 256, seconds: 0.3, warmupSeconds: 0.1 } : { window: 1024, seconds: 5, warmupSeconds: 2 }
+/** @param {import('../types.js').Size} size */
+const howOf = ({ quick }) =>
+  quick ? { window: 256, seconds: 0.3, warmupSeconds: 0.1 } : { window: 1024, seconds: 5, warmupSeconds: 2 }
+
+/**
+ * Tidings' own part of it, for others.
+ * @param {import('../types.js').Peer} peer
+ * @param {import('../types.js').StartOptions} start
+ * @param {import('../types.js').Size} size
+ */
+export const acknowledged = (peer, start, size) => runPublish(peer, acknowledgedWire, start, howOf(size))
+
+/**
+ * @param {import('../types.js').Peer} peer
+ * @param {import('../types.js').Wire} spoken
+ * @param {import('../types.js').StartOptions} start
+ * @param {ReturnType<typeof howOf>} how
+ */
+const runPublish = (peer, spoken, start, how) => {
   const numbers = Array.from({ length: CONNECTIONS }, (_, number) => number)
-  /**
-   * @param {import('../types.js').Peer} peer
-   * @param {import('../types.js').Wire} spoken
-   * @param {import('../types.js').StartOptions} start
-   */
-  const run = (peer, spoken, start) =>
-    withServer(peer, start, async (served) => {
-      const sample = await sampleOf({
-        wire: spoken,
-        served,
-        connections: CONNECTIONS,
-        publishers: CONNECTIONS,
-        channelsEach: 0,
-        hello: numbers.map((number) => ({ topics: [number], frames: spoken.hello([]) })),
-        publish: numbers.map((number) => ({ topics: [number], frames: [spoken.publish(channelOf(number), TEXT)] })),
-        payloadBytes: spoken === acknowledgedWire ? 24 : 64,
-        echo: true,
-        ...how,
-      })
-      if (!sample.ok || start.store !== 'disk' || served.dir === undefined) return sample
-      return { ok: true, figures: { ...sample.figures, fsyncMs: fsyncMs(served.dir) } }
+  return withServer(peer, start, async (served) => {
+    const sample = await sampleOf({
+      wire: spoken,
+      served,
+      connections: CONNECTIONS,
+      publishers: CONNECTIONS,
+      channelsEach: 0,
+      hello: numbers.map((number) => ({ topics: [number], frames: spoken.hello([]) })),
+      publish: numbers.map((number) => ({ topics: [number], frames: [spoken.publish(channelOf(number), TEXT)] })),
+      payloadBytes: spoken === acknowledgedWire ? 24 : 64,
+      echo: true,
+      ...how,
     })
+    if (!sample.ok || start.store !== 'disk' || served.dir === undefined) return sample
+    return { ok: true, figures: { ...sample.figures, fsyncMs: fsyncMs(served.dir) } }
+  })
+}
+
+/** @param {import('../types.js').Size} size @returns {import('../types.js').Scenario} */
+export const publishScenario = (size) => {
+  const how = howOf(size)
+  /** @type {(...given: [import('../types.js').Peer, import('../types.js').Wire, import('../types.js').StartOptions]) => Promise<import('../types.js').Sample>} */
+  const run = (peer, spoken, start) => runPublish(peer, spoken, start, how)
   return {
     name: 'publish',
     title: 'acknowledged publications/s over 100 WebSockets, 1,024 in flight',

@@ -47,6 +47,8 @@ export interface Config<App extends Contract = Contract> {
   readonly dev?: boolean
   /** A path whose WebSockets get every frame back, for conformance suites. */
   readonly echo?: string
+  /** How many processes serve clients beside the one that keeps the log. Default 0: one process does both. */
+  readonly workers?: number
   readonly contract?: App | PlainContract
   /** What users may do, by pattern of the contract. In JSON everything but functions. */
   readonly allow?: AccessRules<App>

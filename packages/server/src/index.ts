@@ -38,7 +38,7 @@ export type {
   RemoteFailure,
 } from './channel-handle.js'
 export { type Clock, systemClock } from './clock.js'
-export type { Health, HealthStatus } from './http/health.js'
+export { type Health, type HealthStatus, respondHealth } from './http/health.js'
 export type { CountedLimit } from './observe/limits-reached.js'
 export { jsonLogger, type Logger } from './observe/logger.js'
 export {

@@ -1,20 +1,19 @@
-import { type BackendError, createTidings, OptionsError, type Tidings } from '@tidings/server'
+import cluster from 'node:cluster'
 import { type Command, Option } from 'commander'
-import { CommandError, EXIT, usageError } from '../exit.js'
+import { CommandError, EXIT } from '../exit.js'
 import { serveHelp } from '../help.js'
-import { onInterrupt } from '../interrupt.js'
 import { notice } from '../output.js'
 import { loadConfig } from '../serve/config-file.js'
 import { greeting } from '../serve/greeting.js'
-import { makeBackend, whenReady } from '../serve/open-backend.js'
-import { openPages } from '../serve/pages.js'
+import { makeBackend } from '../serve/open-backend.js'
 import { parseEnvironment, parseFlags, type SettingFlags } from '../serve/setting-values.js'
 import { resolveSettings, type Settings } from '../serve/settings.js'
-import { openTls, WebServer } from '../serve/web-server.js'
+import { startNode } from '../serve/start-node.js'
+import { DRAIN_MS, untilEnd } from '../serve/until-end.js'
+import { ownLog } from '../serve/workers/own-log.js'
+import { work } from '../serve/workers/work.js'
 import { loadTokens } from '../tokens/token-settings.js'
 import { packageVersion } from '../version.js'
-
-const DRAIN_MS = 3000
 
 export const addServe = (program: Command): void => {
   program
@@ -23,8 +22,8 @@ export const addServe = (program: Command): void => {
     .description(
       'Runs a server until it is interrupted. Each setting is taken from its flag, else from its variable (TIDINGS_HOST, ' +
         'TIDINGS_PORT, TIDINGS_DATA, TIDINGS_MEMORY, TIDINGS_CONFIG, TIDINGS_DEV, TIDINGS_ECHO, TIDINGS_MAX_FRAME_BYTES, ' +
-        'TIDINGS_MAX_FRAGMENTS, TIDINGS_TOKEN_KEY, TIDINGS_TOKEN_SECRET, TIDINGS_TLS_CERT, TIDINGS_TLS_KEY, ' +
-        'TIDINGS_REDIRECT_FROM, TIDINGS_TRUSTED_PROXIES), else from the configuration file, else the default.',
+        'TIDINGS_MAX_FRAGMENTS, TIDINGS_WORKERS, TIDINGS_TOKEN_KEY, TIDINGS_TOKEN_SECRET, TIDINGS_TLS_CERT, ' +
+        'TIDINGS_TLS_KEY, TIDINGS_REDIRECT_FROM, TIDINGS_TRUSTED_PROXIES), else from the configuration file, else the default.',
     )
     .option('--host <address>', 'where to listen (default: 127.0.0.1)')
     .option('--port <number>', 'the port; 0 takes a free one (default: 8080)')
@@ -35,6 +34,10 @@ export const addServe = (program: Command): void => {
     .option('--echo <path>', 'serve WebSockets on this path that get every frame back')
     .option('--max-frame-bytes <n>', 'the largest frame a client may send (default: 131072)')
     .option('--max-fragments <n>', 'the most fragments a frame may come in (default: 16384)')
+    .option(
+      '--workers <n>',
+      'serve clients from n processes beside the one that keeps the log (default: 0, one for all)',
+    )
     .option('--token-key <file>', 'the key of tokens: PEM, a JSON Web Key or a secret; in place of those of the file')
     .option('--tls-cert <file>', 'serve https and wss with this certificate and its chain (PEM)')
     .option('--tls-key <file>', 'its private key (PEM); both are loaded again when they change')
@@ -49,13 +52,13 @@ const serve = async (flags: SettingFlags): Promise<void> => {
   // Whoever read the greeting may go; the server stays.
   process.stdout.on('error', () => undefined)
   const settings = await loadSettings(flags)
-  const servePages = await openPages(settings.pages)
-  const tls = await openTls(settings.tls)
-  const tidings = await makeNode(settings)
-  await whenReady(tidings, settings.store)
-  const server = new WebServer({ tidings, servePages, dev: settings.dev, echo: settings.echo }, tls)
-  tidings.attach(server.http)
-  if (settings.echo !== undefined) tidings.attachEcho(server.http, { path: settings.echo })
+  if (cluster.isWorker) await work(settings)
+  else if (settings.workers > 0) await ownLog(settings)
+  else await serveAlone(settings)
+}
+
+const serveAlone = async (settings: Settings): Promise<void> => {
+  const { tidings, server } = await startNode(settings, () => makeBackend(settings.store))
   const end = untilEnd(tidings.failed)
   try {
     const ports = await server.listen(settings.host, settings.port)
@@ -66,7 +69,9 @@ const serve = async (flags: SettingFlags): Promise<void> => {
   }
   const failure = await end
   if (failure !== undefined) throw new CommandError(EXIT.backendFailed, failure.message)
-  await sayGoodbye(tidings, server)
+  notice('Saying goodbye to the clients.')
+  server.close()
+  await tidings.close({ drainMs: DRAIN_MS })
 }
 
 const loadSettings = async (flags: SettingFlags): Promise<Settings> => {
@@ -82,27 +87,4 @@ const loadSettings = async (flags: SettingFlags): Promise<Settings> => {
     workingDir,
   })
   return resolveSettings(fromFlags, fromEnvironment, file, workingDir, tokens?.options)
-}
-
-const makeNode = async ({ store, node, configName }: Settings): Promise<Tidings> => {
-  const backend = await makeBackend(store)
-  try {
-    return createTidings({ ...node, backend })
-  } catch (error) {
-    if (!(error instanceof OptionsError)) throw error
-    throw usageError(`${configName === undefined ? '' : `${configName}: `}${error.message}.`)
-  }
-}
-
-/** Resolves at the first signal, or with the error when the backend failed. */
-const untilEnd = (failed: Promise<BackendError>): Promise<BackendError | undefined> =>
-  new Promise((resolve) => {
-    onInterrupt(() => resolve(undefined))
-    void failed.then(resolve)
-  })
-
-const sayGoodbye = async (tidings: Tidings, server: WebServer): Promise<void> => {
-  notice('Saying goodbye to the clients.')
-  server.close()
-  await tidings.close({ drainMs: DRAIN_MS })
 }

@@ -64,6 +64,8 @@ describe('checkConfig', () => {
     [{ port: null }, 'port must be a whole number'],
     [{ host: '' }, 'host must not be empty'],
     [{ memory: 1 }, 'memory must be true or false'],
+    [{ workers: 1.5 }, 'workers must be a whole number from 0 to 128'],
+    [{ workers: 129 }, 'workers must be at most 128'],
     [{ limits: { maxFrameByte: 1 } }, 'limits.maxFrameByte is not a setting; settings here are maxConnections'],
     [{ limits: { maxFrameBytes: 0 } }, 'limits.maxFrameBytes must be a positive whole number'],
     [{ limits: { maxFrameBytes: 1.5 } }, 'limits.maxFrameBytes must be a positive whole number'],

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import type { ConfigTokens } from '../config.js'
 import { usageError } from '../exit.js'
 import { pathProblem } from './paths.js'
-import { MAX_PORT } from './setting-values.js'
+import { MAX_PORT, MAX_WORKERS } from './setting-values.js'
 import type { Page } from './settings.js'
 
 /** A configuration that was checked: the contract is one, paths of files are absolute. */
@@ -16,6 +16,7 @@ export interface CheckedConfig {
   readonly memory?: boolean | undefined
   readonly dev?: boolean | undefined
   readonly echo?: string | undefined
+  readonly workers?: number | undefined
   readonly contract?: Contract | undefined
   readonly allow?: TidingsOptions['allow'] | undefined
   /** Key files are absolute. */
@@ -39,6 +40,7 @@ const port = z
   .int(`must be a whole number from 0 to ${MAX_PORT}`)
   .min(0, 'must not be negative')
   .max(MAX_PORT, `must be at most ${MAX_PORT}`)
+const workers = z.int(`must be a whole number from 0 to ${MAX_WORKERS}`).min(0, 'must not be negative')
 const positive = z.int('must be a positive whole number').min(1, 'must be a positive whole number')
 
 const objectOf = <Shape extends z.ZodRawShape>(shape: Shape) =>
@@ -94,6 +96,7 @@ const CONFIG = objectOf({
   memory: trueOrFalse.optional(),
   dev: trueOrFalse.optional(),
   echo: text.optional(),
+  workers: workers.max(MAX_WORKERS, `must be at most ${MAX_WORKERS}`).optional(),
   // Not looked into by zod, which would copy it: a contract may be an object of any making.
   contract: z.custom<{ readonly channels?: unknown }>(isObject, 'must be a contract').optional(),
   allow: z

@@ -11,6 +11,7 @@ export interface SettingValues {
   readonly echo?: string | undefined
   readonly maxFrameBytes?: number | undefined
   readonly maxFragments?: number | undefined
+  readonly workers?: number | undefined
   readonly tokenKey?: string | undefined
   /** By the environment only: whoever may list processes sees flags. */
   readonly tokenSecret?: string | undefined
@@ -26,6 +27,7 @@ type Key = keyof SettingValues
 export type SettingFlags = Readonly<Partial<Record<Key, string | true>>>
 
 export const MAX_PORT = 65_535
+export const MAX_WORKERS = 128
 /** Above it Node could not put a frame into one buffer. */
 const MAX_FRAME_BYTES = 1024 * 1024 * 1024
 const MAX_FRAGMENTS = 2 ** 31 - 1
@@ -66,6 +68,7 @@ const PARSERS: { readonly [K in Key]-?: Parse<K> } = {
   echo: text,
   maxFrameBytes: whole(1, MAX_FRAME_BYTES),
   maxFragments: whole(1, MAX_FRAGMENTS),
+  workers: whole(0, MAX_WORKERS),
   tokenKey: text,
   tokenSecret: text,
   tlsCert: text,

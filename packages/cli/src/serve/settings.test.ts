@@ -35,6 +35,7 @@ describe('resolveSettings', () => {
       port: 8080,
       store: { kind: 'disk', dir: resolve(HERE, 'tidings-data') },
       echo: undefined,
+      workers: 0,
       pages: [],
       dev: true,
     })
@@ -47,6 +48,7 @@ describe('resolveSettings', () => {
     expect(settingsOf({ environment, config }).port).toBe(2)
     expect(settingsOf({ config }).port).toBe(3)
     expect(settingsOf({ flags: { port: 0 }, environment, config }).port).toBe(0)
+    expect(settingsOf({ flags: { workers: 0 }, config: { workers: 2 } }).workers).toBe(0)
   })
 
   it('takes limits one by one', () => {
@@ -118,6 +120,7 @@ describe('parseFlags and parseEnvironment', () => {
       TIDINGS_ECHO: '/e',
       TIDINGS_MAX_FRAME_BYTES: '7',
       TIDINGS_MAX_FRAGMENTS: '8',
+      TIDINGS_WORKERS: '9',
       TIDINGS_TOKEN_KEY: 'key.pem',
       TIDINGS_TOKEN_SECRET: 's',
       TIDINGS_URL: 'of clients',
@@ -132,6 +135,7 @@ describe('parseFlags and parseEnvironment', () => {
       echo: '/e',
       maxFrameBytes: 7,
       maxFragments: 8,
+      workers: 9,
       tokenKey: 'key.pem',
       tokenSecret: 's',
     })
@@ -145,6 +149,7 @@ describe('parseFlags and parseEnvironment', () => {
       [{ port: '-1' }, '--port'],
       [{ port: '1e3' }, '--port'],
       [{ host: '' }, '--host must not be empty'],
+      [{ workers: '129' }, '--workers must be a whole number from 0 to 128'],
       [{ maxFrameBytes: '0' }, '--max-frame-bytes must be a whole number from 1'],
     ]
     for (const [flags, start] of wrong) expect(sentence(() => parseFlags(flags))).toContain(start)

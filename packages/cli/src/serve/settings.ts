@@ -31,6 +31,8 @@ export interface Settings {
   readonly dev: boolean
   /** undefined: no TLS. */
   readonly tls: TlsSettings | undefined
+  /** Processes that serve clients beside the one that owns the log; 0: one process does both. */
+  readonly workers: number
   /** What goes to `createTidings` as it is. */
   readonly node: Omit<TidingsOptions, 'backend'>
   /** The configuration file's name for sentences about it, if there is one. */
@@ -54,8 +56,9 @@ export const resolveSettings = (
   tokens?: TokenOptions,
 ): Settings => {
   const config = file?.config ?? {}
-  const first = <Key extends 'host' | 'port' | 'dev' | 'echo' | 'trustedProxies'>(key: Key): SettingValues[Key] =>
-    flags[key] ?? environment[key] ?? config[key]
+  const first = <Key extends 'host' | 'port' | 'dev' | 'echo' | 'trustedProxies' | 'workers'>(
+    key: Key,
+  ): SettingValues[Key] => flags[key] ?? environment[key] ?? config[key]
   const host = first('host') ?? DEFAULT_HOST
   const dev = first('dev') ?? false
   const echo = first('echo')
@@ -74,6 +77,7 @@ export const resolveSettings = (
     pages: config.pages ?? [],
     dev,
     tls: resolveTls([flags, environment, config], workingDir),
+    workers: first('workers') ?? 0,
     node: {
       dev,
       limits,

@@ -101,7 +101,8 @@ export interface Watch {
  */
 export interface Log {
   /**
-   * 'exact': every publication is noticed once, in order, before its `publish` resolves.
+   * 'exact': every publication is noticed once, in order, before its `publish` resolves; those of other nodes as
+   * `noticed` says.
    * 'hints': notices may come late, twice, out of order or not at all.
    */
   readonly notices: 'exact' | 'hints'
@@ -118,6 +119,11 @@ export interface Log {
   tails(channels: readonly LogChannel[]): Promise<readonly Cursor[]>
   /** From the moment this resolves until `stop`, `listener` is told of publications. It must not throw. */
   watch(channel: LogChannel, listener: LogListener): Promise<Watch>
+  /**
+   * Resolves once watchers were told of everything that any node had stored before the call, in an earlier turn. Absent
+   * where that always is so (nobody else stores anything), and where notices are hints. Rejects with BackendError.
+   */
+  noticed?(): Promise<void>
   /** Forgets a channel's publications; the next reader behind them gets a gap `purged`. Offsets go on. */
   purge(channel: LogChannel): Promise<void>
 }

@@ -30,8 +30,12 @@ export class Hub {
     return this.#feeds.size
   }
 
-  /** The channel's feed, started. Give it back with `release`. Rejects with BackendError; then nothing is held. */
-  acquire(channel: LogChannel): Promise<Feed> {
+  /**
+   * The channel's feed, started, with its cursor behind nothing that was acknowledged before the call (unless notices are
+   * hints). Give it back with `release`. Rejects with BackendError; then nothing is held.
+   */
+  async acquire(channel: LogChannel): Promise<Feed> {
+    if (this.#log.noticed !== undefined) await this.#log.noticed()
     return this.#feeds.acquire(channel)
   }
 

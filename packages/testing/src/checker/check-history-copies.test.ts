@@ -141,6 +141,17 @@ describe('publications that their client asked not to hear', () => {
     expect(failures(story)).toEqual([])
   })
 
+  it('are behind a client that caught up at them, when a gap comes next', () => {
+    const [story, subscription] = begun({ keepsAll: false })
+    story.items(subscription, 4, 5)
+    story.acknowledge(quiet(story, '6', 'client'), 6)
+    story.caughtUp(subscription, 6)
+    story.publish(7, 9)
+    story.gap(subscription, 'expired', story.position(6), story.position(8), 2)
+    story.item(subscription, 9)
+    expect(failures(story)).toEqual([])
+  })
+
   it('break C3 when others are left out with them', () => {
     const [story, subscription] = begun()
     story.items(subscription, 4, 5)

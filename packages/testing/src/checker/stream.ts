@@ -253,6 +253,8 @@ export class Stream {
   caughtUp(event: EventOf<'caught-up'>): void {
     this.#checkFence(event)
     this.#checkComplete(event)
+    const { logs, channel } = this.#parts
+    this.#passOver(logs.offsetOf(channel.name, event.position))
     this.#position = event.position
     if (this.#joined?.run !== undefined && this.#fence === undefined) this.#positionRun = this.#joined.run
   }

@@ -17,6 +17,8 @@ export interface ServerUnderTestOptions {
   readonly config: string
   /** The program that serves; `serve --config … --port … --data …` is added. */
   readonly program: readonly [string, ...string[]]
+  /** What it is told of `--workers`; 0: nothing. */
+  readonly workers: number
   readonly proxy: FaultProxy
   readonly recorder: Recorder
 }
@@ -210,14 +212,16 @@ export class ServerUnderTest {
   }
 
   async #spawn(fate: StoreFate, data: string): Promise<Running> {
-    const { dir, config, program, recorder } = this.#options
+    const { dir, config, program, workers, recorder } = this.#options
     const port = await freePort()
     this.#run += 1
     const run = this.#run
     this.#runOfPort.set(port, run)
     recorder.record({ kind: 'node-started', run, ...fate })
+    const options = ['--config', config, '--port', String(port), '--data', data]
+    if (workers > 0) options.push('--workers', String(workers))
     const process = NodeProcess.spawn({
-      command: [...program, 'serve', '--config', config, '--port', String(port), '--data', data],
+      command: [...program, 'serve', ...options],
       healthUrl: `http://127.0.0.1:${port}/healthz`,
       cwd: dir,
     })

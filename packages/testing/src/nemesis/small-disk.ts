@@ -67,9 +67,12 @@ export class SmallDisk {
     rmSync(join(this.dir, BALLAST), { force: true })
   }
 
-  /** Nobody may use it any more. */
+  /**
+   * Nobody may use it any more; a process that is about to end may still have a file open, which a server of several
+   * processes leaves behind for a moment when one of them is killed.
+   */
   async unmount(): Promise<void> {
-    await run('umount', [this.dir])
+    await run('umount', ['--lazy', this.dir])
     process.off('exit', this.#atExit)
   }
 }

@@ -5,6 +5,9 @@ export interface Tally {
   cuts: number
   halfOpens: number
   freezes: number
+  /** Of one worker, while the server goes on. */
+  workerKills: number
+  workerFreezes: number
   wipes: number
   restores: number
   clockJumps: number
@@ -22,6 +25,8 @@ export const newTally = (): Tally => ({
   cuts: 0,
   halfOpens: 0,
   freezes: 0,
+  workerKills: 0,
+  workerFreezes: 0,
   wipes: 0,
   restores: 0,
   clockJumps: 0,

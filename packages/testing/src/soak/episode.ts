@@ -8,6 +8,7 @@ import { ServerUnderTest } from '../nemesis/server-under-test.js'
 import { SmallDisk } from '../nemesis/small-disk.js'
 import { storm } from '../nemesis/storm.js'
 import { newTally, type Tally } from '../nemesis/tally.js'
+import { WORKER_FAULTS } from '../nemesis/worker-faults.js'
 import { FaultProxy } from '../proxy/fault-proxy.js'
 import { Random } from '../random.js'
 import { Recorder } from '../recorder/recorder.js'
@@ -22,6 +23,8 @@ export interface EpisodeOptions {
   readonly durationMs: number
   /** The program under test with its first arguments; `serve` and its options are added. */
   readonly program: readonly [string, ...string[]]
+  /** How many workers it serves with, each of which is broken too. Default 0. Needs Linux. */
+  readonly workers?: number
   /** Default 10000. */
   readonly deadlineMs?: number
   /** Names of faults that should come five times as often. */
@@ -51,13 +54,21 @@ const DEFAULT_DEADLINE_MS = 10_000
  * everybody must get everything. All choices come from the seed; what they meet does not.
  */
 export const runEpisode = async (options: EpisodeOptions): Promise<Episode> => {
-  const { seed, durationMs, program, deadlineMs = DEFAULT_DEADLINE_MS, emphasis = [], first = [] } = options
+  const {
+    seed,
+    durationMs,
+    program,
+    workers = 0,
+    deadlineMs = DEFAULT_DEADLINE_MS,
+    emphasis = [],
+    first = [],
+  } = options
   const dir = await mkdtemp(join(tmpdir(), 'tidings-faults-'))
   const disk = (options.smallDisk ?? seed % 2 === 0) ? await SmallDisk.mount(join(dir, 'disk')) : undefined
   const recorder = new Recorder({ channels: CHANNELS, maxRssBytes: MAX_RSS_BYTES })
   const proxy = await FaultProxy.listen({ targetPort: 1 })
   const data = join(disk instanceof SmallDisk ? disk.dir : dir, 'data')
-  const server = new ServerUnderTest({ dir, data, config: writeServerConfig(dir), program, proxy, recorder })
+  const server = new ServerUnderTest({ dir, data, config: writeServerConfig(dir), program, workers, proxy, recorder })
   const failures: string[] = []
   const world: World = {
     url: `ws://127.0.0.1:${proxy.port}/ws`,
@@ -72,6 +83,7 @@ export const runEpisode = async (options: EpisodeOptions): Promise<Episode> => {
   const nodeFaults: readonly [NodeFault, ...NodeFault[]] = [
     ...NODE_FAULTS,
     ...SYNC_FAULTS,
+    ...(workers > 0 ? WORKER_FAULTS : []),
     ...(disk instanceof SmallDisk ? [fullDisk(disk)] : []),
   ]
   const begin = first.flatMap((wanted) => nodeFaults.find(({ name }) => name === wanted) ?? [])

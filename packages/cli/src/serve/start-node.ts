@@ -1,0 +1,42 @@
+import { type Backend, createTidings, OptionsError, type Tidings } from '@tidings/server'
+import { usageError } from '../exit.js'
+import type { HttpParts } from './http.js'
+import { whenReady } from './open-backend.js'
+import { openPages } from './pages.js'
+import type { Settings } from './settings.js'
+import { openTls, WebServer } from './web-server.js'
+
+export interface StartedNode {
+  readonly tidings: Tidings
+  /** With everything attached; it does not listen yet. */
+  readonly server: WebServer
+}
+
+/**
+ * A node of the settings, with its web server, once its backend is open. `health` answers in place of the node where it is
+ * a part of something larger. Rejects with CommandError.
+ */
+export const startNode = async (
+  settings: Settings,
+  backend: () => Promise<Backend>,
+  health?: HttpParts['tidings'],
+): Promise<StartedNode> => {
+  const servePages = await openPages(settings.pages)
+  const tls = await openTls(settings.tls)
+  const tidings = makeNode(settings, await backend())
+  await whenReady(tidings, settings.store)
+  const { dev, echo } = settings
+  const server = new WebServer({ tidings: health ?? tidings, servePages, dev, echo }, tls)
+  tidings.attach(server.http)
+  if (echo !== undefined) tidings.attachEcho(server.http, { path: echo })
+  return { tidings, server }
+}
+
+const makeNode = ({ node, configName }: Settings, backend: Backend): Tidings => {
+  try {
+    return createTidings({ ...node, backend })
+  } catch (error) {
+    if (!(error instanceof OptionsError)) throw error
+    throw usageError(`${configName === undefined ? '' : `${configName}: `}${error.message}.`)
+  }
+}

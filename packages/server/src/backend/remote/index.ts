@@ -1,0 +1,2 @@
+export { BackendOwner, type BackendOwnerOptions } from './backend-owner.js'
+export { remote } from './remote-backend.js'
