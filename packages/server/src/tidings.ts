@@ -24,6 +24,7 @@ import { subscribeCommand, unsubscribe } from './commands/subscribe.js'
 import { Hub } from './fanout/hub.js'
 import { PresenceFeeds } from './fanout/presence-feed.js'
 import { type Health, type HealthStatus, respondHealth } from './http/health.js'
+import { RevocationRequests } from './http/revocation-requests.js'
 import { type CountedLimit, LimitsReached } from './observe/limits-reached.js'
 import { describeError, jsonLogger, withoutSecret } from './observe/logger.js'
 import type { ChannelAccess, TidingsOptions } from './options.js'
@@ -65,6 +66,11 @@ export interface Tidings<App extends Contract = Contract> {
   limitsReached(): Readonly<Partial<Record<CountedLimit, number>>>
   /** A request listener that answers with the health as JSON. */
   respondHealth(request: IncomingMessage, response: ServerResponse): void
+  /**
+   * A request listener that lets operators revoke: a POST with an operator's token and the JSON of a revocation, as
+   * `tidings revoke` sends it. For one path of your choice; it answers everything that comes there.
+   */
+  respondRevocation(request: IncomingMessage, response: ServerResponse): void
   /**
    * Says goodbye to every session (they reconnect elsewhere), waits at most `drainMs` (default 5000) for them to leave,
    * and closes the backend. The HTTP server stays the application's.
@@ -205,6 +211,10 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
     status === 'ok'
       ? (admitHandshake(request, { dev, origins }) ?? connections.refusal(addressOf(request)))
       : { status: 503, code: 'unavailable', message: `this node is ${status}` }
+  const revocationRequests = new RevocationRequests({
+    ...{ verifier, revocations, addressOf, monotonic, logger },
+    status: () => status,
+  })
   const serve = (
     server: HttpServer | HttpsServer,
     path: string,
@@ -260,6 +270,7 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
     respondHealth(request, response) {
       respondHealth(this.health(), request, response)
     },
+    respondRevocation: (request, response) => void revocationRequests.respond(request, response),
     close: ({ drainMs = 5000 } = {}) => {
       closed ??= close(drainMs)
       return closed
