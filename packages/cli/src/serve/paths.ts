@@ -13,3 +13,5 @@ export const pathProblem = (path: string): string | undefined => {
   if (OWN_PATHS.includes(path)) return `must not be ${path}, which the server has itself`
   return undefined
 }
+
+export const MAX_PORT = 65_535
