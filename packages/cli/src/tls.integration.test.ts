@@ -65,6 +65,18 @@ describe('tidings serve --tls-cert --tls-key', () => {
     expect(history.stdout).toContain('"hi"')
   })
 
+  it('lets pages of its own host in that came over TLS, and no others', async () => {
+    const { port, url, pair } = await servedWithTls()
+    const answerTo = async (scheme: string): Promise<string> => {
+      const socket = new WebSocket(url, { ca: pair.cert, origin: `${scheme}://127.0.0.1:${port}` })
+      onTestFinished(() => socket.terminate())
+      const refused = once(socket, 'error').then(([error]) => (error as Error).message)
+      return Promise.race([once(socket, 'open').then(() => 'open'), refused])
+    }
+    expect(await answerTo('https')).toBe('open')
+    expect(await answerTo('http')).toContain('403')
+  })
+
   it('takes its files from variables, and from a configuration relative to it', async () => {
     const dir = await temporaryDir()
     const files = await writePair(dir, await makePair())

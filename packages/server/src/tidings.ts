@@ -209,7 +209,7 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
     clientAddress(socket.remoteAddress, headers, isTrustedProxy)
   const admit = (request: IncomingMessage): HandshakeRefusal | undefined =>
     status === 'ok'
-      ? (admitHandshake(request, { dev, origins }) ?? connections.refusal(addressOf(request)))
+      ? (admitHandshake(request, { dev, origins, isTrustedProxy }) ?? connections.refusal(addressOf(request)))
       : { status: 503, code: 'unavailable', message: `this node is ${status}` }
   const revocationRequests = new RevocationRequests({
     ...{ verifier, revocations, addressOf, monotonic, logger },
