@@ -94,6 +94,12 @@ describe('tidings revoke', () => {
     expect((await here.run('revoke', ...flags)).stderr).toMatch(/has no session .* revoke the user or the token\.\n$/)
   })
 
+  it('asks with a token that holds no longer than the server allows', async () => {
+    const here = await place({ keys: [{ secret: SECRET }], maxLifetimeMs: 5500 })
+    const { url } = await here.serve('--memory', '--dev')
+    expect(await here.run('revoke', '--user', 'ada', '--url', url)).toMatchObject({ exitCode: 0 })
+  })
+
   it('locks out a user at all workers', async () => {
     const here = await place()
     const { url } = await here.serve('--memory', '--workers', '2')
@@ -125,7 +131,9 @@ describe('tidings revoke', () => {
     expect((await new Run([...args], { dir: here.dir, env }).input('').ended).exitCode).toBe(0)
     expect(await here.run('token', '--check', made)).toMatchObject({
       exitCode: 0,
-      stderr: expect.stringMatching(/^The server would take it as the operator operator and from no client/) as string,
+      stderr: expect.stringMatching(
+        /^The server would take it from the operator 'operator' and from no client, for/,
+      ) as string,
     })
     expect((await here.run('history', 'chat:a', '--url', url, '--token', made)).stderr).toContain('lets nobody connect')
     expect((await here.run('token', '--operator', '--key', 'private.pem', '--expires', '2h')).stderr).toContain(

@@ -114,8 +114,11 @@ const operatorToken = async ({ token, tokenKey, config }: RevokeFlags): Promise<
         '`tidings token --operator` and give what it prints with --token.',
     )
   }
+  const longestMs = Math.min(TOKEN_LIFETIME_MS, settings.options.maxLifetimeMs ?? TOKEN_LIFETIME_MS)
+  // Tokens have whole seconds.
+  const expiresInMs = longestMs - (longestMs % 1000)
   const content = {
-    ...{ user: OPERATOR, isOperator: true, expiresInMs: TOKEN_LIFETIME_MS, claims: {} },
+    ...{ user: OPERATOR, isOperator: true, expiresInMs, claims: {} },
     ...{ allow: undefined, id: undefined, issuer: undefined, audience: undefined },
   }
   const made = await makeCheckedToken(content, key, settings)

@@ -143,6 +143,6 @@ const check = async (text: string, { options }: TokenSettings): Promise<void> =>
   const { userId, claims, endsAtMs, isOperator } = result.token
   await writeLine(claims)
   const leftMs = endsAtMs - (options.clockToleranceMs ?? 0) - Date.now()
-  const whose = isOperator ? `the operator ${userId} and from no client` : userId
-  notice(`The server would take it as ${whose}, for ${durationWords(Math.max(0, leftMs))} more.`)
+  const whose = isOperator ? `from the operator '${userId}' and from no client` : `as ${userId}`
+  notice(`The server would take it ${whose}, for ${durationWords(Math.max(0, leftMs))} more.`)
 }

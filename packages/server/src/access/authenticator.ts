@@ -71,7 +71,7 @@ export class Authenticator {
       if (check.kind !== 'verified') return check
       token = check.token
       // Else one that got lost would be good for more than what it was made for.
-      if (token.isOperator) return refuse('token-permissions', 'it is an operator’s, and lets nobody connect')
+      if (token.isOperator) return refuse('token-operator')
     }
     const user = await this.#user(handshake, text, token, client)
     if (user === false) return NOT_AUTHENTICATED
