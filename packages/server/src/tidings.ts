@@ -35,6 +35,7 @@ import type { Session } from './session/session.js'
 import { Sessions } from './session/sessions.js'
 import { echo } from './transport/echo.js'
 import type { Connection, ConnectionHandler } from './transport/transport.js'
+import { OutboundTotal } from './transport/outbound-total.js'
 import { Turn } from './transport/turn.js'
 import { attachWebSockets, CODECS, type WebSocketLimits } from './transport/websocket-transport.js'
 
@@ -97,6 +98,7 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
   const limitsReached = new LimitsReached(logger, monotonic)
   const reached = limitsReached.count
   const connections = new ConnectionLimits(limits, reached)
+  const outboundTotal = new OutboundTotal(limits.maxOutboundBytes, () => reached('maxOutboundBytes'))
   const sessions = new Sessions({
     limits,
     heartbeat,
@@ -213,7 +215,7 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
     connectionLimits: WebSocketLimits = limits,
   ): (() => void) =>
     attachWebSockets(server, {
-      ...{ path, codecs, limits: connectionLimits, turn, compression, admit, addressOf },
+      ...{ path, codecs, limits: connectionLimits, turn, outboundTotal, compression, admit, addressOf },
       accept: (connection) => {
         connections.opened(connection.handshake.remoteAddress)
         return accept(connection)
