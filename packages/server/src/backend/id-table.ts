@@ -44,9 +44,12 @@ export class IdTable {
     return this.#shardOf(key)?.get(this.#keyWords)
   }
 
-  set(key: string, entry: IdEntry): void {
+  /** Says whether the key is a new one. */
+  set(key: string, entry: IdEntry): boolean {
     const shard = this.#shardOf(key) ?? (this.#shards[this.#number] = new IdShard())
-    if (shard.set(this.#keyWords, entry)) this.#size += 1
+    const isNew = shard.set(this.#keyWords, entry)
+    if (isNew) this.#size += 1
+    return isNew
   }
 
   delete(key: string): void {

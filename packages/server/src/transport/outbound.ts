@@ -110,8 +110,9 @@ export class Outbound implements Deferred, Waiting {
   write(frame: Buffer): void {
     if (!this.#isOpen()) return
     if (this.#corked) this.#socket.write(frame)
-    else if (this.#held === undefined && this.#turn.isEnding) this.#hold(frame)
-    else this.#cork(frame)
+    else if (this.#held !== undefined || !this.#turn.isEnding) this.#cork(frame)
+    else if (this.#turn.isLastFeed) this.#writeAtOnce(frame)
+    else this.#hold(frame)
     this.#bytesAfterMark += frame.length
     if (this.#bytesAfterMark >= this.#markIntervalBytes && !this.#isMarked) this.#mark()
     if (this.bufferedBytes > MAX_HELD_BYTES) this.endTurn()
@@ -125,8 +126,7 @@ export class Outbound implements Deferred, Waiting {
       this.#corked = false
       this.#socket.uncork()
     }
-    const { writableLength } = this.#socket
-    if (writableLength !== this.#countedBytes) this.#count(writableLength)
+    this.#countWaiting()
   }
 
   /** Calls back once everything buffered has left, or the connection has ended. */
@@ -166,7 +166,7 @@ export class Outbound implements Deferred, Waiting {
   /** The connection is gone, with what waited for it. */
   closed(): void {
     this.end()
-    if (this.#countedBytes > 0) this.#count(0)
+    this.#count(0)
   }
 
   /** Nothing is written any more; whoever waits is let go. */
@@ -192,7 +192,18 @@ export class Outbound implements Deferred, Waiting {
     this.#socket.write(frame)
   }
 
+  #writeAtOnce(frame: Buffer): void {
+    this.#socket.write(frame)
+    this.#countWaiting()
+  }
+
+  #countWaiting(): void {
+    this.#count(this.#socket.writableLength)
+  }
+
+  /** Most peers take everything at once: they cost the total nothing. */
   #count(bytes: number): void {
+    if (bytes === this.#countedBytes) return
     this.#countedBytes = bytes
     this.#total.count(this, bytes)
   }

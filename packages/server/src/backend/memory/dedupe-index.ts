@@ -51,12 +51,10 @@ export class DedupeIndex {
 
   add(log: ChannelLog, { key, payloadHash: hash }: PublicationKey, stored: StoredPublication, expiresAt: number): void {
     const { offset, time } = stored
-    // An expired one of the same id may still be there.
-    if (this.#table.get(key) === undefined) {
-      log.idCount += 1
-      this.#logs.set(log.number, log)
-    }
-    this.#table.set(key, { payloadHash: hash, offset, time, expiresAt, tag: log.number })
+    // An expired one of the same id may still be there, and be this log's already.
+    if (!this.#table.set(key, { payloadHash: hash, offset, time, expiresAt, tag: log.number })) return
+    log.idCount += 1
+    this.#logs.set(log.number, log)
   }
 
   /** Looks at so many more slots of the table, and forgets the ids there whose window is over. */
