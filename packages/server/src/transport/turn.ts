@@ -12,16 +12,10 @@ export class Turn {
   #outbounds: Deferred[] = []
   #scheduled = false
   #isEnding = false
-  #isLastFeed = false
 
   /** While feeds end the turn: then connections do, before anything else happens. */
   get isEnding(): boolean {
     return this.#isEnding
-  }
-
-  /** While the only feed left ends it: who has nothing waiting yet gains nothing by waiting. */
-  get isLastFeed(): boolean {
-    return this.#isLastFeed
   }
 
   /** For those who write to connections: they end the turn before any connection does. */
@@ -47,14 +41,8 @@ export class Turn {
     while (this.#feeds.length > 0) {
       const feeds = this.#feeds
       this.#feeds = []
-      let left = feeds.length
-      for (const feed of feeds) {
-        left -= 1
-        this.#isLastFeed = left === 0
-        feed.endTurn()
-      }
+      for (const feed of feeds) feed.endTurn()
     }
-    this.#isLastFeed = false
     this.#isEnding = false
     const outbounds = this.#outbounds
     this.#outbounds = []
