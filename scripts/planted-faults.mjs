@@ -179,8 +179,8 @@ const PLANTS = [
   {
     name: 'take other data under the same id',
     file: 'backend/memory/memory-log.js',
-    find: 'first.fingerprint === fingerprint',
-    put: 'fingerprint !== undefined',
+    find: 'first.payloadHash === key.payloadHash',
+    put: 'first.payloadHash !== undefined',
     emphasis: [],
   },
 ]

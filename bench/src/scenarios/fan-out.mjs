@@ -17,9 +17,10 @@ const CHANNEL = 'chat:lobby'
  * @param {number} how.window
  * @param {number} how.seconds
  * @param {number} [how.warmupSeconds]
+ * @param {number} [how.payloadBytes]
  * @param {import('../types.js').StartOptions} [how.start]
  */
-export const fanOut = (peer, { subscribers, window, seconds, warmupSeconds = 1, start = {} }) =>
+export const fanOut = (peer, { subscribers, window, seconds, warmupSeconds = 1, payloadBytes = 64, start = {} }) =>
   withServer(peer, start, (served) =>
     sampleOf({
       wire: peer.wire,
@@ -29,6 +30,7 @@ export const fanOut = (peer, { subscribers, window, seconds, warmupSeconds = 1, 
       hello: helloTo(peer.wire, CHANNEL),
       publish: [{ topics: [0], frames: [peer.wire.publish(CHANNEL, TEXT)] }],
       window,
+      payloadBytes,
       seconds,
       warmupSeconds,
       tls: start.tls !== undefined,
@@ -45,6 +47,9 @@ export const FAN_OUT_COLUMNS = [
   { figure: 'loadBusyPercent', title: 'load busy %', digits: 0 },
 ]
 
+/** So that a relay without an envelope sends as many bytes as Tidings does with one. */
+const AS_MANY_BYTES = 188
+
 /** @param {import('../types.js').Size} size @returns {import('../types.js').Scenario} */
 export const fanOutScenario = ({ quick }) => {
   const how = quick
@@ -54,12 +59,20 @@ export const fanOutScenario = ({ quick }) => {
   return {
     name: 'fan-out',
     title: '1 channel, 1,000 subscribers, 64 B, 16 in flight, history in memory',
-    entrants: peers.map((peer) => ({
-      name: peer.name,
-      title: peer.title,
-      peer,
-      run: (self) => fanOut(self, how),
-    })),
+    entrants: [
+      ...peers.map((peer) => ({
+        name: peer.name,
+        title: peer.title,
+        peer,
+        run: (/** @type {import('../types.js').Peer} */ self) => fanOut(self, how),
+      })),
+      ...[bun, batchLimit].map((peer) => ({
+        name: `${peer.name}-wide`,
+        title: `${peer.title}, as many bytes as Tidings`,
+        peer,
+        run: (/** @type {import('../types.js').Peer} */ self) => fanOut(self, { ...how, payloadBytes: AS_MANY_BYTES }),
+      })),
+    ],
     columns: FAN_OUT_COLUMNS,
     marks: [
       { text: '>= 1.0x Bun native', against: 'bun', factor: 1 },

@@ -7,6 +7,7 @@ import type { ConnectionLimits } from './access/connection-limits.js'
 import type { HealthStatus } from './http/health.js'
 import type { LimitReached } from './observe/limits-reached.js'
 import type { ResolvedOptions } from './options-check.js'
+import { OutboundTotal } from './transport/outbound-total.js'
 import type { Connection, ConnectionHandler } from './transport/transport.js'
 import type { Turn } from './transport/turn.js'
 import { attachWebSockets, type WebSocketLimits } from './transport/websocket-transport.js'
@@ -30,9 +31,13 @@ export interface Served {
 /** Where connections come in: it decides on handshakes, counts, and takes nobody while the node does not serve. */
 export class Entrance {
   readonly #parts: EntranceParts
+  readonly #outboundTotal: OutboundTotal
 
   constructor(parts: EntranceParts) {
     this.#parts = parts
+    this.#outboundTotal = new OutboundTotal(parts.options.limits.maxOutboundBytes, () =>
+      parts.reached('maxOutboundBytes'),
+    )
   }
 
   /** Where a client comes from, whatever it came through. */
@@ -45,7 +50,7 @@ export class Entrance {
     const { compression, limits } = options
     return attachWebSockets(server, {
       ...served,
-      ...{ turn, compression, admit: this.#admit, addressOf: this.addressOf },
+      ...{ turn, outboundTotal: this.#outboundTotal, compression, admit: this.#admit, addressOf: this.addressOf },
       accept: (connection) => {
         connections.opened(connection.handshake.remoteAddress)
         return accept(connection)

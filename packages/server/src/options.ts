@@ -157,6 +157,11 @@ export interface Limits {
    * queued for. Default 524288.
    */
   readonly maxUnreadBytes: number
+  /**
+   * Bytes that may wait for the slow connections of the node in all. Beyond it those for which most waits are ended; they
+   * come back and resume. Default 1073741824.
+   */
+  readonly maxOutboundBytes: number
   /** How long a connection may take until its connect command succeeded. Default 10000. */
   readonly connectDeadlineMs: number
 }
@@ -180,6 +185,7 @@ export const DEFAULT_LIMITS: Limits = {
   commandBurst: 2000,
   maxBufferedBytes: 131_072,
   maxUnreadBytes: 524_288,
+  maxOutboundBytes: 1_073_741_824,
   connectDeadlineMs: 10_000,
 }
 

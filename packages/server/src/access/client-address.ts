@@ -11,8 +11,10 @@ const family = (address: string): 'ipv4' | 'ipv6' => (isIP(address) === 4 ? 'ipv
  * without a zone. undefined: it is none.
  */
 export const canonicalAddress = (text: string): string | undefined => {
-  if (isIP(text) === 0) return undefined
-  const { address } = new SocketAddress({ address: text, family: family(text) })
+  const version = isIP(text)
+  if (version === 0) return undefined
+  if (version === 4) return text // It has one spelling only, and this runs for every connection.
+  const { address } = new SocketAddress({ address: text, family: 'ipv6' })
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice('::ffff:'.length) : address
 }
 
@@ -32,7 +34,7 @@ export const trustedProxyCheck = (entries: readonly string[]): IsTrustedProxy | 
       list.addSubnet(address, Number(prefix), family(address))
     }
   }
-  return (address) => list.check(address, family(address))
+  return entries.length === 0 ? () => false : (address) => list.check(address, family(address))
 }
 
 /**

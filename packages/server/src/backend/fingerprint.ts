@@ -1,16 +1,10 @@
 import { createHash, hash } from 'node:crypto'
 import type { NewPublication } from './backend.js'
 
-/** How many characters of text a fingerprint may hold itself, in place of a hash of it. */
-const MAX_PLAIN_LENGTH = 128
-
 export const HASH_BYTES = 16
 
 /** From here on, copying the payload behind its head costs more than hashing the two one after the other. */
 const LONG_LENGTH = 2048
-
-/** Never the start of JSON text; marks the fingerprints that are not the payload itself. */
-const MARKED = /^[#+]/
 
 /** Tags in one order, so that the same tags are the same text. */
 const tagText = (publication: NewPublication): string => {
@@ -43,14 +37,3 @@ export const payloadHash = (publication: NewPublication): string => {
 
 /** 16 bytes of SHA-256, one byte a character. */
 export const shortHash = (input: string | Uint8Array): string => hash('sha256', input, 'binary').slice(0, HASH_BYTES)
-
-/** The same as text; short publications stand for themselves, which is cheaper than a hash and as exact. */
-export const fingerprintOf = (publication: NewPublication): string => {
-  const { payload } = publication
-  if (typeof payload === 'string' && payload.length <= MAX_PLAIN_LENGTH && !MARKED.test(payload)) {
-    if (publication.key === undefined && publication.tags === undefined) return payload
-    const extra = trimmings(publication)
-    if (extra.length <= MAX_PLAIN_LENGTH) return `+${extra.length}:${extra}${payload}`
-  }
-  return `#${payloadHash(publication)}`
-}

@@ -75,7 +75,8 @@ export const publishCommand = ({
           reached('publishesPerSecond', session.connection.handshake.remoteAddress)
           return errorReply(command.id, 'rate-limited', 'too many publications on this channel; slow down')
         }
-        return publish(log, session, channel, command, newPublication(identity, command, checked.payload))
+        const waiting = { id: command.id, isMuted: command.echo === false }
+        return publish(log, session, channel, waiting, newPublication(identity, command, checked.payload))
       }
       const checked = checkData(channel, command.data, maxPayloadBytes)
       const settingUp = subscriptionsBeingSetUp(session, channel.name)
@@ -141,20 +142,27 @@ const subscriptionsBeingSetUp = (session: Session, channel: string): Promise<unk
   return settled
 }
 
-const publish = async (
+/** What is needed of a command once its publication is on its way: its data must not be kept twice until then. */
+interface WaitingPublish {
+  readonly id: number
+  /** Its publisher gets an echo mark in place of it. */
+  readonly isMuted: boolean
+}
+
+const publish = (
   log: Log,
   session: Session,
   channel: Channel,
-  command: PublishCommand,
+  { id, isMuted }: WaitingPublish,
   publication: NewPublication,
 ): Promise<Reply> => {
-  const { offset, position, time, durability, duplicate } = await log.publish(channel.log, publication)
-  // Local backends acknowledge in the turn in which they notify, so this comes before the publication is told.
-  if (command.echo === false && !duplicate) muteOwn(session, channel.name, offset)
-  const { id } = command
-  const publicationId = publication.id
-  const reply: PublishedReply = { type: 'published', id, position, offset, time, publicationId, durability }
-  return duplicate ? { ...reply, duplicate } : reply
+  const { id: publicationId } = publication
+  return log.publish(channel.log, publication).then(({ offset, position, time, durability, duplicate }) => {
+    // Local backends acknowledge in the turn in which they notify, so this comes before the publication is told.
+    if (isMuted && !duplicate) muteOwn(session, channel.name, offset)
+    const reply: PublishedReply = { type: 'published', id, position, offset, time, publicationId, durability }
+    return duplicate ? { ...reply, duplicate } : reply
+  })
 }
 
 const muteOwn = (session: Session, channel: string, offset: number): void => {

@@ -1,6 +1,7 @@
 import { Duplex } from 'node:stream'
 import { setImmediate as endOfTurn } from 'node:timers/promises'
 import { type Gap, jsonCodec, type Position, type PublicationItem, type ServerMessage } from '@tidings/protocol'
+import { OutboundTotal } from '../transport/outbound-total.js'
 import { Outbound } from '../transport/outbound.js'
 import type { Turn } from '../transport/turn.js'
 
@@ -62,7 +63,14 @@ export const connectPeer = (
   const peer = new Peer()
   return {
     peer,
-    outbound: new Outbound(peer, { readyState: 1 }, jsonCodec, turn, { maxBufferedBytes, maxUnreadBytes: 524_288 }),
+    outbound: new Outbound(
+      peer,
+      { readyState: 1, terminate: () => peer.destroy() },
+      jsonCodec,
+      turn,
+      { maxBufferedBytes, maxUnreadBytes: 524_288 },
+      new OutboundTotal(Infinity, () => undefined),
+    ),
   }
 }
 

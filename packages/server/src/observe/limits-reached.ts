@@ -11,10 +11,11 @@ export type CountedLimit = Extract<
   | 'commandsPerSecond'
   | 'bytesPerSecond'
   | 'publishesPerSecond'
+  | 'maxOutboundBytes'
 >
 
-/** Somebody was refused, or slowed down, by this limit. */
-export type LimitReached = (limit: CountedLimit, remoteAddress: string) => void
+/** Somebody was refused, slowed down or ended by this limit. No address: it is of everybody together. */
+export type LimitReached = (limit: CountedLimit, remoteAddress?: string) => void
 
 const QUIET_MS = 60_000
 

@@ -29,10 +29,13 @@ export class Admission {
   }
 }
 
+/** What is left of a command once it was handled: its data must not wait in memory for the answer. */
+export type CommandHead = Pick<Command, 'type' | 'id'>
+
 /** Handles one command. Must not throw. `failed` turns a rejection into the command's error reply. */
 export interface Dispatch {
   handle(session: Session, command: Command): Outcome
-  failed(command: Command, error: unknown): Reply
+  failed(command: CommandHead, error: unknown): Reply
 }
 
 /** A command, or the error reply of one that was malformed: answered in its place. */
@@ -115,10 +118,13 @@ export class CommandQueue {
   #start(received: Received): void {
     this.#inFlight += 1
     if ('reply' in received) this.#answer(received.reply)
-    else this.#settle(received.command, this.#dispatch.handle(this.#session, received.command))
+    else {
+      const { type, id } = received.command
+      this.#settle({ type, id }, this.#dispatch.handle(this.#session, received.command))
+    }
   }
 
-  #settle(command: Command, outcome: Outcome): void {
+  #settle(command: CommandHead, outcome: Outcome): void {
     const fail = (error: unknown): void => this.#answer(this.#dispatch.failed(command, error))
     if (outcome instanceof Admission) {
       this.#admitting = true

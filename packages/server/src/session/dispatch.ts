@@ -2,7 +2,7 @@ import type { Command, CommandType, ConnectCommand, Reply, UnsubscribeCommand } 
 import type { CommandHandler } from '../commands/command.js'
 import type { LimitReached } from '../observe/limits-reached.js'
 import { describeError, type Logger } from '../observe/logger.js'
-import type { Dispatch, Outcome } from './command-queue.js'
+import type { CommandHead, Dispatch, Outcome } from './command-queue.js'
 import { errorReply, knownFailure } from './errors.js'
 import type { Session } from './session.js'
 
@@ -21,11 +21,11 @@ const UNCOUNTED: readonly CommandType[] = ['publish', 'ping', 'connect']
 
 /** Routes commands to the table. Nothing that a handler or the application's own code throws gets past it. */
 export const createDispatch = (table: CommandTable, logger: Logger, reached: LimitReached): Dispatch => {
-  const failed = (command: Command, error: unknown): Reply => {
+  const failed = ({ type, id }: CommandHead, error: unknown): Reply => {
     const known = knownFailure(error)
-    if (known !== undefined) return errorReply(command.id, known.code, known.message)
-    logger.error('a command failed unexpectedly', { command: command.type, ...describeError(error) })
-    return errorReply(command.id, 'internal', 'the server failed to handle this command; its log says why')
+    if (known !== undefined) return errorReply(id, known.code, known.message)
+    logger.error('a command failed unexpectedly', { command: type, ...describeError(error) })
+    return errorReply(id, 'internal', 'the server failed to handle this command; its log says why')
   }
 
   const route = (session: Session, command: Command): Outcome => {

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { Codec } from '@tidings/protocol'
+import type { OutboundTotal, Waiting } from './outbound-total.js'
 import { buildDataFrame, buildFrame, OPCODE } from './frame.js'
 import type { Deferred, Turn } from './turn.js'
 
@@ -17,6 +18,7 @@ export interface OutboundLimits {
 /** The WebSocket of the connection: after its closing handshake began, on either side, nothing may follow. */
 export interface Peer {
   readonly readyState: number
+  terminate(): void
 }
 
 /** The first mark comes early, to find out whether the peer answers. */
@@ -36,12 +38,15 @@ const MARK_FRAME = buildFrame(OPCODE.ping, MARK)
  * before it. A peer that has ever answered one is behind when it has not read more than `maxUnreadBytes`; one that
  * answers none is behind when its socket is full.
  */
-export class Outbound implements Deferred {
+export class Outbound implements Deferred, Waiting {
   readonly #socket: Duplex
   readonly #peer: Peer
   readonly #codec: Codec
   readonly #turn: Turn
   readonly #limits: OutboundLimits
+  readonly #total: OutboundTotal
+  /** What the node's total has of it. */
+  #countedBytes = 0
   #corked = false
   /** A frame that leaves alone: most of those that a feed brings at the end of the turn need no cork. */
   #held: Buffer | undefined
@@ -55,12 +60,13 @@ export class Outbound implements Deferred {
   #untilRead: (() => void)[] | undefined
   #lastInTurn: Promise<void> | undefined
 
-  constructor(socket: Duplex, peer: Peer, codec: Codec, turn: Turn, limits: OutboundLimits) {
+  constructor(socket: Duplex, peer: Peer, codec: Codec, turn: Turn, limits: OutboundLimits, total: OutboundTotal) {
     this.#socket = socket
     this.#peer = peer
     this.#codec = codec
     this.#turn = turn
     this.#limits = limits
+    this.#total = total
   }
 
   /** Whether the peer takes less than it is sent: its commands should not be read. */
@@ -115,9 +121,11 @@ export class Outbound implements Deferred {
     const held = this.#held
     this.#held = undefined
     if (held !== undefined) this.#socket.write(held)
-    if (!this.#corked) return
-    this.#corked = false
-    this.#socket.uncork()
+    if (this.#corked) {
+      this.#corked = false
+      this.#socket.uncork()
+    }
+    this.#count(this.#socket.writableLength)
   }
 
   /** Calls back once everything buffered has left, or the connection has ended. */
@@ -150,6 +158,16 @@ export class Outbound implements Deferred {
     return result
   }
 
+  terminate(): void {
+    this.#peer.terminate()
+  }
+
+  /** The connection is gone, with what waited for it. */
+  closed(): void {
+    this.end()
+    this.#count(0)
+  }
+
   /** Nothing is written any more; whoever waits is let go. */
   end(): void {
     this.#ended = true
@@ -171,6 +189,13 @@ export class Outbound implements Deferred {
     else this.#socket.write(this.#held)
     this.#held = undefined
     this.#socket.write(frame)
+  }
+
+  /** Most peers take everything at once: they cost the total nothing. */
+  #count(bytes: number): void {
+    if (bytes === this.#countedBytes) return
+    this.#countedBytes = bytes
+    this.#total.count(this, bytes)
   }
 
   #isOpen(): boolean {

@@ -7,6 +7,7 @@ import { msgpackCodec } from '@tidings/protocol/msgpack'
 import { type RawData, WebSocket, WebSocketServer } from 'ws'
 import type { Rate } from '../session/rate-limit.js'
 import { Outbound, type OutboundLimits } from './outbound.js'
+import type { OutboundTotal } from './outbound-total.js'
 import { InboundRate } from './inbound-rate.js'
 import { type Connection, type ConnectionHandler, type Handshake, ITEM_COST_BYTES } from './transport.js'
 import type { Turn } from './turn.js'
@@ -23,6 +24,8 @@ export interface WebSocketEndpoint {
   readonly path: string
   readonly limits: WebSocketLimits
   readonly turn: Turn
+  /** What waits for all connections of the node. */
+  readonly outboundTotal: OutboundTotal
   /** Bytes of one connection. */
   readonly inboundRate: Rate
   /** A connection began to send more than `inboundRate`. */
@@ -164,7 +167,7 @@ function onPong(this: WebSocket, payload: Buffer): void {
 
 function onClose(this: WebSocket, code: number): void {
   const connection = connectionOf(this)
-  connection?.outbound.end()
+  connection?.outbound.closed()
   connection?.handler?.closed(GOODBYES.includes(code))
   connection?.closed()
 }
@@ -197,7 +200,8 @@ class WebSocketConnection implements Connection {
     this.#socket = request.socket
     this.#endpoint = endpoint
     this.#inbound = new InboundRate(endpoint.inboundRate)
-    this.outbound = new Outbound(request.socket, webSocket, codec, endpoint.turn, endpoint.limits)
+    const { turn, limits, outboundTotal } = endpoint
+    this.outbound = new Outbound(request.socket, webSocket, codec, turn, limits, outboundTotal)
   }
 
   get bytesReceived(): number {

@@ -65,6 +65,21 @@ export const describeWatching = (harness: Harness): void => {
 
 const describeExact = (harness: Harness): void => {
   describe('exactly', () => {
+    it('tells the same as can be read, of large payloads of each kind, with key and tags', async () => {
+      const channel = harness.channel()
+      const listener = recorder()
+      await harness.log.watch(channel, listener)
+      const text = JSON.stringify('\u00e9\u2603\ud83d\ude00 "'.repeat(2000))
+      for (const payload of [text, Uint8Array.from({ length: 9000 }, (_, index) => index % 256), '"small"']) {
+        for (const more of [{}, { key: 'k\u2603', tags: { b: '\u00fc', a: '' } }]) {
+          await harness.log.publish(channel, { ...harness.newPublication('0'), payload, ...more })
+        }
+      }
+      const { publications } = await harness.readAll(channel)
+      expect(listener.notices.map(({ publication }) => publication)).toEqual(publications)
+      expect(publications[1]).toMatchObject({ payload: text, key: 'k\u2603', tags: { b: '\u00fc', a: '' } })
+    })
+
     it('tells of each publication once, in order, before its publish resolves', async () => {
       const channel = harness.channel()
       const listeners = [recorder(), recorder()]

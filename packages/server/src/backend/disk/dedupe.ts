@@ -1,6 +1,7 @@
 import { BackendError, type NewPublication, type PublishResult } from '../backend.js'
 import { Deque } from '../deque.js'
 import { HASH_BYTES, payloadHash } from '../fingerprint.js'
+import { IdTable } from '../id-table.js'
 import { formatPosition } from '../position.js'
 import { dedupeKey } from './keys.js'
 import type { Lineage } from './lineage.js'
@@ -15,18 +16,11 @@ import type { Store, Writes } from './store.js'
  *   value  for each id 48 bytes: hash of channel, scope and id (16), hash of the publication (16), and big-endian its
  *          offset (6), its time (6) and the number of its incarnation (4)
  */
-interface Remembered {
-  readonly payloadHash: string
-  readonly expiresAt: number
-  readonly offset: number
-  readonly time: number
-  readonly incarnation: number
-}
-
 interface Row {
   readonly expiresAt: number
   readonly key: Buffer
-  readonly ids: readonly string[]
+  /** How many ids it has. */
+  readonly count: number
 }
 
 /** What a publish is known by: hashes, one byte a character. */
@@ -43,11 +37,18 @@ const ALL = { start: Buffer.alloc(KEY_BYTES), end: Buffer.alloc(KEY_BYTES, 0xff)
 /** The queue of what was read from the disk, whose windows are not known. */
 const FROM_DISK = 0
 
+/** Slots of the table looked at for each new id, and more while it is full: what has expired goes as fast as something comes. */
+const SWEPT_AT_PUBLISH = 16
+const SWEPT_WHEN_FULL = 1024
+/** … and the part of it that is looked at now and then in any case. */
+const SWEPT_PART = 16
+
 export class Dedupe {
   readonly #clock: RunningClock
   readonly #lineage: Lineage
   readonly #maxEntries: number
-  readonly #ids = new Map<string, Remembered>()
+  /** Ends are of the running clock, tags are numbers of incarnations. */
+  readonly #ids = new IdTable()
   /** By window: rows of one window end in the order they were written. */
   readonly #rows = new Map<number, Deque<Row>>()
   /** Of the batch under way, by window. */
@@ -73,13 +74,15 @@ export class Dedupe {
     if (first.payloadHash !== hash) {
       throw new BackendError('id-conflict', 'This id was used for another publication.')
     }
-    const { offset, time, incarnation } = first
+    const { offset, time, tag: incarnation } = first
     const position = formatPosition(this.#lineage.nameOf(incarnation), offset)
     return { position, offset, time, durability: 'disk', duplicate: true }
   }
 
   /** Throws BackendError `overloaded` if there is no room for one more. */
   checkRoom(): void {
+    this.#sweep(SWEPT_AT_PUBLISH)
+    if (this.#ids.size >= this.#maxEntries) this.#sweep(SWEPT_WHEN_FULL)
     if (this.#ids.size < this.#maxEntries) return
     throw new BackendError('overloaded', 'Too many publication ids within their dedupe windows.')
   }
@@ -91,7 +94,7 @@ export class Dedupe {
   ): void {
     const { offset, time } = place
     const expiresAt = this.#clock.now() + Math.ceil(windowMs)
-    this.#ids.set(key, { payloadHash: hash, expiresAt, offset, time, incarnation: this.#lineage.current })
+    this.#ids.set(key, { payloadHash: hash, expiresAt, offset, time, tag: this.#lineage.current })
     const keys = this.#fresh.get(windowMs)
     if (keys === undefined) this.#fresh.set(windowMs, [key])
     else keys.push(key)
@@ -104,7 +107,7 @@ export class Dedupe {
       // All are kept for as long as the last of them: a batch is one moment but for a few milliseconds.
       const expiresAt = this.#clock.now() + Math.ceil(windowMs)
       this.#rowNumber += 1
-      const row: Row = { expiresAt, key: rowKey(expiresAt, this.#rowNumber), ids }
+      const row: Row = { expiresAt, key: rowKey(expiresAt, this.#rowNumber), count: ids.length }
       writes.put('dedupe', row.key, Buffer.concat(ids.map((id) => this.#encode(id))))
       this.#queueOf(windowMs).push(row)
     }
@@ -121,6 +124,11 @@ export class Dedupe {
     this.#fresh = new Map()
   }
 
+  /** Forgets a part of what has ended. Call it now and then. */
+  tidy(): void {
+    this.#sweep(this.#ids.size / SWEPT_PART + SWEPT_WHEN_FULL)
+  }
+
   /** Whether any window has ended, so that a batch should be written to remove its ids. */
   hasEnded(): boolean {
     const now = this.#clock.now()
@@ -134,12 +142,8 @@ export class Dedupe {
     for (const [windowMs, rows] of this.#rows) {
       let row = rows.at(0)
       while (row !== undefined && row.expiresAt <= now && left > 0) {
-        for (const id of row.ids) {
-          // One that was published anew since then has a later end, and is in a later row too.
-          if ((this.#ids.get(id)?.expiresAt ?? Infinity) <= now) this.#ids.delete(id)
-        }
         writes.remove('dedupe', row.key)
-        left -= row.ids.length
+        left -= row.count
         rows.shift()
         row = rows.at(0)
       }
@@ -164,27 +168,28 @@ export class Dedupe {
     entry.write(remembered.payloadHash, HASH_BYTES, 'latin1')
     entry.writeUIntBE(remembered.offset, 2 * HASH_BYTES, NUMBER_BYTES)
     entry.writeUIntBE(remembered.time, 2 * HASH_BYTES + NUMBER_BYTES, NUMBER_BYTES)
-    entry.writeUInt32BE(remembered.incarnation, 2 * HASH_BYTES + 2 * NUMBER_BYTES)
+    entry.writeUInt32BE(remembered.tag, 2 * HASH_BYTES + 2 * NUMBER_BYTES)
     return entry
   }
 
   #load(key: Buffer, value: Buffer): void {
     const expiresAt = key.readUIntBE(0, NUMBER_BYTES)
     this.#rowNumber = Math.max(this.#rowNumber, key.readUIntBE(NUMBER_BYTES, NUMBER_BYTES))
-    const ids: string[] = []
     for (let at = 0; at < value.length; at += ENTRY_BYTES) {
-      const id = value.toString('latin1', at, at + HASH_BYTES)
-      ids.push(id)
       // Rows come in the order of their ends, so the latest of an id is the last.
-      this.#ids.set(id, {
+      this.#ids.set(value.toString('latin1', at, at + HASH_BYTES), {
         payloadHash: value.toString('latin1', at + HASH_BYTES, at + 2 * HASH_BYTES),
         expiresAt,
         offset: value.readUIntBE(at + 2 * HASH_BYTES, NUMBER_BYTES),
         time: value.readUIntBE(at + 2 * HASH_BYTES + NUMBER_BYTES, NUMBER_BYTES),
-        incarnation: value.readUInt32BE(at + 2 * HASH_BYTES + 2 * NUMBER_BYTES),
+        tag: value.readUInt32BE(at + 2 * HASH_BYTES + 2 * NUMBER_BYTES),
       })
     }
-    this.#queueOf(FROM_DISK).push({ expiresAt, key, ids })
+    this.#queueOf(FROM_DISK).push({ expiresAt, key, count: value.length / ENTRY_BYTES })
+  }
+
+  #sweep(slots: number): void {
+    this.#ids.sweep(this.#clock.now(), slots, () => undefined)
   }
 }
 

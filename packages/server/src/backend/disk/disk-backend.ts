@@ -22,7 +22,7 @@ export interface DiskOptions {
    * `memory` channels have 256 MiB of memory beside it.
    */
   readonly maxBytes?: number
-  /** As in MemoryOptions, for the channels on the disk; those in memory have as many. Default 1,000,000. */
+  /** As in MemoryOptions, for the channels on the disk; those in memory have as many. Default 4,000,000. */
   readonly maxDedupeEntries?: number
   /** How long the disk may take to confirm a write before the node gives up. Default 30000. */
   readonly flushDeadlineMs?: number
@@ -86,7 +86,7 @@ const begin = async (
   state: DiskState,
   fail: (error: BackendError) => void,
 ): Promise<Opened> => {
-  const { dir, clock = systemClock, maxBytes, maxDedupeEntries = 1_000_000, flushDeadlineMs = 30_000 } = options
+  const { dir, clock = systemClock, maxBytes, maxDedupeEntries = 4_000_000, flushDeadlineMs = 30_000 } = options
   const { store, isNew } = directory
   const stored = store.get('facts', LINEAGE_KEY)
   if (!isNew && stored === undefined) throw damaged(dir, 'its lineage is missing')

@@ -1,10 +1,9 @@
 import type { HistoryRules } from '@tidings/contract'
 import type { Position, Rewind } from '@tidings/protocol'
-import { BackendError, type Cursor, type NewPublication, type StoredPublication } from '../backend.js'
+import { BackendError, type Cursor, type StoredPublication } from '../backend.js'
 import { Listeners } from '../listeners.js'
 import { type LossReason, Losses } from '../losses.js'
 import { formatPosition, parsePosition } from '../position.js'
-import { publicationBytes } from '../publication-size.js'
 import type { ReadableLog } from '../read-page.js'
 import { type ChannelRecord, decodeChannel, EMPTY_RECORD, encodeChannel } from './channel-record.js'
 import { LogKeys } from './keys.js'
@@ -14,6 +13,9 @@ import { incarnationOf, lastOffsetOf, withSegment } from './segments.js'
 import type { Store, Writes } from './store.js'
 
 type Draft = { -readonly [Field in keyof ChannelRecord]: ChannelRecord[Field] }
+
+/** Where and when a publication was stored. */
+export type Place = Pick<StoredPublication, 'offset' | 'position' | 'time'>
 
 const NOTHING: RecordInfo = { time: 0, totalBytes: 0 }
 
@@ -125,26 +127,24 @@ export class DiskChannel implements ReadableLog {
     if (history !== this.#pending.history) this.#draft().history = history
   }
 
-  /** Puts a publication, as `encodeRecord` made it, behind the others, to be durable with the batch. */
-  append(writes: Writes, publication: NewPublication, record: Buffer, now: number): StoredPublication {
+  /**
+   * Puts a publication, as `encodeRecord` made it, behind the others, to be durable with the batch. `bytes` is what it
+   * counts in `history.maxBytes`.
+   */
+  append(writes: Writes, record: Buffer, bytes: number, now: number): Place {
     const draft = this.#draft()
     const offset = draft.tail + 1
     draft.segments = withSegment(draft.segments, this.#lineage.current, offset, draft.floor)
     draft.tail = offset
     // Stored as a whole number that is not negative, whatever the clock says.
     draft.lastTime = Math.max(draft.lastTime, Math.floor(now))
-    draft.totalBytes += publicationBytes(publication)
+    draft.totalBytes += bytes
     draft.away = false
     const info = { time: draft.lastTime, totalBytes: draft.totalBytes }
     this.#fresh.push(info)
     setInfo(record, info)
     writes.put('log', this.#keys.key(offset), record)
-    const { payload, publisher, id, key, tags } = publication
-    return {
-      ...{ offset, position: this.#positionOf(offset, draft), time: info.time, payload, publisher, id },
-      ...(key === undefined ? {} : { key }),
-      ...(tags === undefined ? {} : { tags }),
-    }
+    return { offset, position: this.#positionOf(offset, draft), time: info.time }
   }
 
   /** Everything up to the tail is gone for readers. */

@@ -140,6 +140,7 @@ export class DiskLog implements Log {
       const isIdle = monotonic - log.usedAt > IDLE_MS && log.isSettled && !log.isBehind
       if (isIdle && !this.#touched.has(log)) this.#channels.delete(log.name)
     }
+    this.#dedupe.tidy()
     if (this.#behind.size > 0 || this.#dedupe.hasEnded()) this.#queueTidying()
   }
 

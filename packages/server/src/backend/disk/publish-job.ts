@@ -1,7 +1,8 @@
-import type { BackendError, LogChannel, NewPublication, PublishResult, StoredPublication } from '../backend.js'
+import type { BackendError, LogChannel, NewPublication, PublishResult } from '../backend.js'
 import type { Dedupe, PublicationKey } from './dedupe.js'
-import type { DiskChannel } from './disk-channel.js'
-import { encodeRecord } from './record.js'
+import { publicationBytes } from '../publication-size.js'
+import type { DiskChannel, Place } from './disk-channel.js'
+import { decodeRecord, encodeRecord } from './record.js'
 import type { Writes } from './store.js'
 import type { Job } from './writer.js'
 
@@ -16,6 +17,8 @@ export interface PublishContext {
 }
 
 const OVERHEAD_BYTES = 256
+/** From here on a payload on its way to the disk is kept once, as it is written, and made text again when it is told. */
+const LARGE_LENGTH = 2048
 
 /** One publish on its way to the disk. */
 export class PublishJob implements Job {
@@ -24,12 +27,14 @@ export class PublishJob implements Job {
   readonly reject: (error: BackendError) => void
   readonly #context: PublishContext
   readonly #channel: LogChannel
-  readonly #publication: NewPublication
   /** undefined: nobody can repeat it. Made at once: while the batch before is on its way to the disk there is time for it. */
   readonly #key: PublicationKey | undefined
   readonly #record: Buffer
+  readonly #historyBytes: number
+  /** undefined: the record says all. */
+  readonly #publication: NewPublication | undefined
   #log: DiskChannel | undefined
-  #stored: StoredPublication | undefined
+  #place: Place | undefined
   #result: PublishResult | undefined
 
   constructor(
@@ -41,9 +46,10 @@ export class PublishJob implements Job {
   ) {
     this.#context = context
     this.#channel = channel
-    this.#publication = publication
+    this.#publication = publication.payload.length < LARGE_LENGTH ? publication : undefined
     this.#key = publication.isUnrepeatable === true ? undefined : context.dedupe.keyOf(channel.name, publication)
     this.#record = encodeRecord(publication)
+    this.#historyBytes = publicationBytes(publication)
     this.bytes = this.#record.length + OVERHEAD_BYTES
     this.resolve = () => {
       if (this.#result !== undefined) resolve(this.#result)
@@ -60,15 +66,21 @@ export class PublishJob implements Job {
     }
     this.#context.takeRoom(this.bytes)
     const log = this.#context.touch(this.#channel)
-    const stored = log.append(writes, this.#publication, this.#record, this.#context.now())
-    const { offset, position, time } = stored
+    const place = log.append(writes, this.#record, this.#historyBytes, this.#context.now())
     this.#log = log
-    this.#stored = stored
-    this.#result = { position, offset, time, durability: 'disk', duplicate: false }
-    if (this.#key !== undefined) dedupe.remember(this.#key, stored, this.#channel.dedupeWindowMs)
+    this.#place = place
+    this.#result = { ...place, durability: 'disk', duplicate: false }
+    if (this.#key !== undefined) dedupe.remember(this.#key, place, this.#channel.dedupeWindowMs)
   }
 
   tell(): void {
-    if (this.#stored !== undefined) this.#log?.listeners.tell(this.#stored)
+    const listeners = this.#log?.listeners
+    if (this.#place === undefined || listeners === undefined || listeners.count === 0) return
+    const { payload, publisher, id, key, tags } = this.#publication ?? decodeRecord(this.#record)
+    listeners.tell({
+      ...{ ...this.#place, payload, publisher, id },
+      ...(key === undefined ? {} : { key }),
+      ...(tags === undefined ? {} : { tags }),
+    })
   }
 }

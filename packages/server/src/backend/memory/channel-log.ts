@@ -8,12 +8,13 @@ import { type LossReason, Losses } from '../losses.js'
 import { formatPosition, parsePosition } from '../position.js'
 import { publicationBytes } from '../publication-size.js'
 import type { ReadableLog } from '../read-page.js'
-import type { RememberedId } from './dedupe-index.js'
 
 const EPOCH_BYTES = 9
 
 /** What a publication in memory takes beside its data: objects, strings, ring slots. */
 const OVERHEAD_BYTES = 256
+
+let logsMade = 0
 
 /** One channel's publications in memory: offsets from 1 without holes, the oldest lost first. */
 export class ChannelLog implements ReadableLog {
@@ -26,8 +27,10 @@ export class ChannelLog implements ReadableLog {
   /** The rules of the latest use; the sweep applies them. */
   history: HistoryRules | null = null
   readonly listeners = new Listeners<StoredPublication>()
-  /** Made with the first id. */
-  ids: Map<string, RememberedId> | null = null
+  /** No other log of this process has it. */
+  readonly number: number
+  /** Ids of its publications that the index holds. */
+  idCount = 0
   /** Monotonic milliseconds of the latest use. */
   usedAt = 0
   /** Neighbours in the budget's order of least recent publishing. */
@@ -43,6 +46,8 @@ export class ChannelLog implements ReadableLog {
 
   constructor(name: string) {
     this.name = name
+    logsMade += 1
+    this.number = logsMade
   }
 
   get keptCount(): number {
@@ -61,7 +66,7 @@ export class ChannelLog implements ReadableLog {
 
   /** Whether there is nothing that a later use could need. */
   get isIdle(): boolean {
-    return this.#kept.length === 0 && (this.ids === null || this.ids.size === 0) && this.listeners.count === 0
+    return this.#kept.length === 0 && this.idCount === 0 && this.listeners.count === 0
   }
 
   append(publication: NewPublication, now: number): StoredPublication {

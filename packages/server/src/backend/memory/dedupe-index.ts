@@ -1,95 +1,76 @@
-import type { Durability } from '@tidings/protocol'
-import type { NewPublication, PublishResult, StoredPublication } from '../backend.js'
-import { Deque } from '../deque.js'
+import type { NewPublication, StoredPublication } from '../backend.js'
+import { payloadHash, shortHash } from '../fingerprint.js'
+import { type IdEntry, IdTable } from '../id-table.js'
 import type { ChannelLog } from './channel-log.js'
 
-/** A publish that was accepted, for as long as its channel's window says. */
-export interface RememberedId {
-  readonly log: ChannelLog
+/** Slots of the table looked at with each publish, so that what has expired goes as fast as something comes. */
+const SWEPT_AT_PUBLISH = 16
+/** … while it is full. */
+const SWEPT_WHEN_FULL = 1024
+/** … and the part of it that is looked at now and then in any case. */
+const SWEPT_PART = 16
+
+/** What a publish is known by: hashes, one byte a character. */
+export interface PublicationKey {
   readonly key: string
-  readonly fingerprint: string
-  readonly offset: number
-  readonly time: number
-  readonly durability: Durability
-  /** Monotonic milliseconds, whole: a small integer needs no memory of its own. */
-  readonly expiresAt: number
+  readonly payloadHash: string
 }
 
-/** What a repeated publish is answered with. */
-export const repeatedResult = ({ log, offset, time, durability }: RememberedId): PublishResult => ({
-  position: log.positionOf(offset),
-  offset,
-  time,
-  durability,
-  duplicate: true,
-})
-
-export interface DedupeWindow {
-  readonly durability: Durability
-  /** Monotonic milliseconds. */
-  readonly now: number
-  readonly windowMs: number
-}
-
-/** Scope and id as one key; the length in front keeps two scopes apart whatever they hold. */
-export const idKey = ({ scope, id }: NewPublication): string => `${scope.length}:${scope}${id}`
-
-/**
- * The ids of all channels within their windows. Entries with the same window expire in the order they came, so there is
- * one queue a window, and expiring costs nothing beside the entries that go.
- */
+/** The ids of all channels within their windows. Times are monotonic milliseconds. */
 export class DedupeIndex {
-  readonly #queues = new Map<number, Deque<RememberedId>>()
+  readonly #table = new IdTable()
+  /** Logs with ids, by their number. */
+  readonly #logs = new Map<number, ChannelLog>()
   readonly #maxEntries: number
-  #count = 0
 
   constructor(maxEntries: number) {
     this.#maxEntries = maxEntries
   }
 
-  get isFull(): boolean {
-    return this.#count >= this.#maxEntries
+  /** The log's epoch stands for the channel: what another log of the same name remembers is another thing. */
+  keyOf(log: ChannelLog, publication: NewPublication): PublicationKey {
+    const { scope, id } = publication
+    return {
+      key: shortHash(`${log.epoch.length}:${log.epoch}${scope.length}:${scope}${id}`),
+      payloadHash: payloadHash(publication),
+    }
   }
 
-  add(log: ChannelLog, key: string, fingerprint: string, stored: StoredPublication, window: DedupeWindow): void {
-    const { durability, windowMs, now } = window
-    const expiresAt = Math.ceil(now + windowMs)
-    const entry: RememberedId = {
-      log,
-      key,
-      fingerprint,
-      offset: stored.offset,
-      time: stored.time,
-      durability,
-      expiresAt,
-    }
-    log.ids ??= new Map()
-    log.ids.set(key, entry)
-    let queue = this.#queues.get(windowMs)
-    if (queue === undefined) {
-      queue = new Deque()
-      this.#queues.set(windowMs, queue)
-    }
-    queue.push(entry)
-    this.#count += 1
+  /** What is remembered of an id within its window. */
+  find({ key }: PublicationKey, now: number): IdEntry | undefined {
+    const entry = this.#table.get(key)
+    return entry === undefined || entry.expiresAt <= now ? undefined : entry
   }
 
-  /** Forgets every id whose window is over. */
-  expire(now: number): void {
-    for (const [windowMs, queue] of this.#queues) {
-      let entry = queue.at(0)
-      while (entry !== undefined && entry.expiresAt <= now) {
-        queue.shift()
-        entry.log.ids?.delete(entry.key)
-        this.#count -= 1
-        entry = queue.at(0)
-      }
-      if (queue.length === 0) this.#queues.delete(windowMs)
-    }
+  /** Whether one more id may be remembered. */
+  hasRoom(now: number): boolean {
+    this.sweep(now, SWEPT_AT_PUBLISH)
+    if (this.#table.size >= this.#maxEntries) this.sweep(now, SWEPT_WHEN_FULL)
+    return this.#table.size < this.#maxEntries
+  }
+
+  add(log: ChannelLog, { key, payloadHash: hash }: PublicationKey, stored: StoredPublication, expiresAt: number): void {
+    const { offset, time } = stored
+    // An expired one of the same id may still be there, and be this log's already.
+    if (!this.#table.set(key, { payloadHash: hash, offset, time, expiresAt, tag: log.number })) return
+    log.idCount += 1
+    this.#logs.set(log.number, log)
+  }
+
+  /** Looks at so many more slots of the table, and forgets the ids there whose window is over. */
+  sweep(now: number, slots = this.#table.size / SWEPT_PART + SWEPT_WHEN_FULL): void {
+    this.#table.sweep(now, slots, this.#forgotten)
   }
 
   clear(): void {
-    this.#queues.clear()
-    this.#count = 0
+    this.#table.clear()
+    this.#logs.clear()
+  }
+
+  readonly #forgotten = (number: number): void => {
+    const log = this.#logs.get(number)
+    if (log === undefined) return
+    log.idCount -= 1
+    if (log.idCount === 0) this.#logs.delete(number)
   }
 }

@@ -15,7 +15,7 @@ export interface MemoryOptions {
   readonly maxBytes?: number
   /**
    * How many publication ids are remembered at once. Beyond it a publish with a new id is refused `overloaded`: an id is
-   * never forgotten within its window. Default 1,000,000.
+   * never forgotten within its window. Each takes about 100 bytes. Default 4,000,000.
    */
   readonly maxDedupeEntries?: number
 }
@@ -24,7 +24,7 @@ const MIB = 1024 * 1024
 
 /** Keeps everything in this process's memory: a restart loses it, and positions from before give a gap. */
 export const memory = (options: MemoryOptions = {}): Backend => {
-  const { clock = systemClock, maxBytes = 256 * MIB, maxDedupeEntries = 1_000_000 } = options
+  const { clock = systemClock, maxBytes = 256 * MIB, maxDedupeEntries = 4_000_000 } = options
   const log = new MemoryLog({ clock, maxBytes, maxDedupeEntries })
   return {
     name: 'memory',

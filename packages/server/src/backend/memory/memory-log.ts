@@ -13,10 +13,9 @@ import {
   type Watch,
 } from '../backend.js'
 import type { Clock } from '../../clock.js'
-import { fingerprintOf } from '../fingerprint.js'
 import { readPage } from '../read-page.js'
 import { ChannelLog } from './channel-log.js'
-import { DedupeIndex, idKey, repeatedResult } from './dedupe-index.js'
+import { DedupeIndex } from './dedupe-index.js'
 import { LeastRecent } from './least-recent.js'
 
 export interface MemoryLogOptions {
@@ -79,24 +78,22 @@ export class MemoryLog implements Log {
       )
     }
     const monotonic = this.#options.clock.monotonic()
-    this.#dedupe.expire(monotonic)
     const log = this.#logOf(channel, monotonic)
     if (log === undefined) return Promise.reject(tooManyLogs())
     if (publication.isUnrepeatable === true) return this.#store(channel, log, publication)
-    const key = idKey(publication)
-    const fingerprint = fingerprintOf(publication)
-    const first = log.ids?.get(key)
+    const key = this.#dedupe.keyOf(log, publication)
+    const first = this.#dedupe.find(key, monotonic)
     if (first !== undefined) {
-      return first.fingerprint === fingerprint
-        ? Promise.resolve(repeatedResult(first))
+      const { offset, time } = first
+      return first.payloadHash === key.payloadHash
+        ? Promise.resolve({ ...log.cursorAt(offset), time, durability: channel.durability, duplicate: true })
         : Promise.reject(new BackendError('id-conflict', 'This id was used for another publication.'))
     }
-    if (this.#dedupe.isFull) {
+    if (!this.#dedupe.hasRoom(monotonic)) {
       return Promise.reject(new BackendError('overloaded', 'Too many publication ids within their dedupe windows.'))
     }
-    const { durability, dedupeWindowMs: windowMs } = channel
     return this.#store(channel, log, publication, (stored) =>
-      this.#dedupe.add(log, key, fingerprint, stored, { durability, now: monotonic, windowMs }),
+      this.#dedupe.add(log, key, stored, Math.ceil(monotonic + channel.dedupeWindowMs)),
     )
   }
 
@@ -166,7 +163,7 @@ export class MemoryLog implements Log {
   sweep(): void {
     const now = this.#options.clock.now()
     const monotonic = this.#options.clock.monotonic()
-    this.#dedupe.expire(monotonic)
+    this.#dedupe.sweep(monotonic)
     this.#sweeping ??= this.#logs.values()
     for (let count = 0; count < SWEEP_LOGS; count += 1) {
       const next = this.#sweeping.next()
