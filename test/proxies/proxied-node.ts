@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -118,6 +119,15 @@ export class ProxiedNode {
     onTestFinished(() => socket.terminate())
     await once(socket, 'open')
     return socket
+  }
+
+  /** What a handshake is answered with. */
+  async statusOf(options: SocketOptions): Promise<number | undefined> {
+    const socket = new WebSocket(`wss://localhost:${this.place.httpsPort}/echo`, options)
+    onTestFinished(() => socket.terminate())
+    socket.on('error', () => undefined)
+    const refused = once(socket, 'unexpected-response').then(([, response]) => (response as IncomingMessage).statusCode)
+    return Promise.race([once(socket, 'upgrade').then(() => 101), refused])
   }
 
   /** Gives the proxy another certificate and resolves once new connections get it. */

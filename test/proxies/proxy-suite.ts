@@ -63,6 +63,15 @@ export const proxySuite = (program: ProxyProgram): void => {
       }
     })
 
+    it('pages of the host that came without TLS are refused, whatever is forged', async () => {
+      const proxied = await ProxiedNode.start(program)
+      const origin = `http://localhost:${proxied.place.httpsPort}`
+      for (const headers of [{}, { 'X-Forwarded-Proto': 'http', Forwarded: 'proto=http' }]) {
+        expect(await proxied.statusOf({ ...proxied.socketOptions(headers), origin })).toBe(403)
+        expect(await proxied.statusOf(proxied.socketOptions(headers))).toBe(101)
+      }
+    })
+
     it('nothing is lost when the proxy reloads and the node restarts', async () => {
       const proxied = await ProxiedNode.start(program)
       const [reader, writer] = [proxied.client('bo'), proxied.client('ann')]

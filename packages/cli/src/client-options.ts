@@ -7,8 +7,8 @@ import { WebSocket } from 'ws'
 import { CommandError, EXIT, usageError } from './exit.js'
 
 const DEFAULT_URL = 'ws://127.0.0.1:8080/ws'
-const DEFAULT_TIMEOUT_SECONDS = 10
-const MAX_TIMEOUT_SECONDS = 86_400
+export const DEFAULT_TIMEOUT_SECONDS = 10
+export const MAX_TIMEOUT_SECONDS = 86_400
 /** A person waits for it, and there is one of them: closer together than an application's. */
 const BACKOFF = { minMs: 200, maxMs: 3000 }
 
@@ -20,7 +20,7 @@ export interface ClientFlags {
   readonly timeout: number
 }
 
-const parseUrl = (text: string): string => {
+export const parseUrl = (text: string): string => {
   if (/^(ws|http)s?:\/\/./.test(text) && URL.canParse(text)) return text
   throw new InvalidArgumentError(`It must be an address such as ${DEFAULT_URL}.`)
 }
@@ -104,7 +104,7 @@ const firstConnection = (client: Client, url: string, timeoutSeconds: number): P
     client.connect()
   })
 
-const unreachable = (url: string, why: string): CommandError =>
+export const unreachable = (url: string, why: string): CommandError =>
   new CommandError(EXIT.unreachable, `Cannot connect to ${url}: ${why}.`)
 
 /** What ends the first attempt at once; a server that is starting or closing is tried again. */
@@ -124,7 +124,8 @@ const connectFailure = (url: string, { state, reason }: ClientStateChange): Comm
   return unreachable(url, networkProblem(reason.message))
 }
 
-const networkProblem = (message: string): string => {
+/** Why a connection failed, from what the system or the WebSocket said. */
+export const networkProblem = (message: string): string => {
   // An attempt at several addresses of one name fails without words of its own.
   if (/ECONNREFUSED|closed with 1006/.test(message))
     return 'nothing listens there, so start the server or correct --url'

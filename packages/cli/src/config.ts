@@ -69,6 +69,11 @@ export interface Config<App extends Contract = Contract> {
   readonly tlsKey?: string
   /** A port whose requests are all redirected to https. */
   readonly redirectFrom?: number
+  /**
+   * Where those go, if not to `port`: the port that the world sees when another one is mapped to this server's, such as 443,
+   * or an origin such as `https://live.example.com`.
+   */
+  readonly redirectTo?: number | string
   /** Addresses and ranges of proxies that are believed about where a client comes from, such as `10.0.0.0/8`. */
   readonly trustedProxies?: readonly string[]
   readonly pages?: readonly PageConfig[]

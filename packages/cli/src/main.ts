@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { addHistory } from './commands/history.js'
 import { addPresence } from './commands/presence.js'
 import { addPublish } from './commands/publish.js'
+import { addRevoke } from './commands/revoke.js'
 import { addServe } from './commands/serve.js'
 import { addSubscribe } from './commands/subscribe.js'
 import { addToken } from './commands/token.js'
@@ -25,6 +26,7 @@ const createProgram = (): Command => {
   addHistory(program)
   addPresence(program)
   addToken(program)
+  addRevoke(program)
   return program
 }
 

@@ -65,6 +65,18 @@ describe('tidings serve --tls-cert --tls-key', () => {
     expect(history.stdout).toContain('"hi"')
   })
 
+  it('lets pages of its own host in that came over TLS, and no others', async () => {
+    const { port, url, pair } = await servedWithTls()
+    const answerTo = async (scheme: string): Promise<string> => {
+      const socket = new WebSocket(url, { ca: pair.cert, origin: `${scheme}://127.0.0.1:${port}` })
+      onTestFinished(() => socket.terminate())
+      const refused = once(socket, 'error').then(([error]) => (error as Error).message)
+      return Promise.race([once(socket, 'open').then(() => 'open'), refused])
+    }
+    expect(await answerTo('https')).toBe('open')
+    expect(await answerTo('http')).toContain('403')
+  })
+
   it('takes its files from variables, and from a configuration relative to it', async () => {
     const dir = await temporaryDir()
     const files = await writePair(dir, await makePair())
@@ -146,6 +158,7 @@ describe('tidings serve --tls-cert --tls-key', () => {
     for (const [flags, sentence] of [
       [['--tls-cert', 'a'], 'A certificate needs its private key'],
       [['--tls-key', 'a'], 'A private key needs its certificate'],
+      [['--redirect-to', '443'], 'so it needs that too'],
       [['--redirect-from', '8000'], 'leads to https, so it needs tlsCert and tlsKey'],
       [[...tlsArguments(dir), '--port', '8000', '--redirect-from', '8000'], 'must be another port than 8000'],
     ] as const) {
@@ -172,6 +185,18 @@ describe('tidings serve --redirect-from', () => {
       expect(await get(redirectPort, '/', `Host: ${host}`)).toMatch(/^HTTP\/1\.1 400 /)
     }
     expect(await rawRequest(redirectPort, 'nonsense')).toMatch(/^HTTP\/1\.1 400 /)
+  })
+
+  it.each([
+    ['443', 'https://live.example'],
+    ['9443', 'https://live.example:9443'],
+    ['https://www.example', 'https://www.example'],
+  ])('leads to %s where the world sees another port than the node has', async (to, origin) => {
+    const redirectPort = await freePort()
+    await servedWithTls(['--redirect-from', String(redirectPort), '--redirect-to', to])
+    const answer = await get(redirectPort, '/a?b', 'Host: live.example:8000')
+    expect(answer).toContain(`\r\nlocation: ${origin}/a?b\r\n`)
+    expect(await get(redirectPort, '/a', 'Host: a@evil.example')).toMatch(/^HTTP\/1\.1 400 /)
   })
 
   it('says which of the two ports is in use, and lets go of the other', async () => {

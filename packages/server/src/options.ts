@@ -213,11 +213,15 @@ export interface TidingsOptions<App extends Contract = Contract> {
    * what `allow` does not mention is allowed; only loopback, own Host and own Origin get in. Default false.
    */
   readonly dev?: boolean
-  /** Origins of pages that may connect besides pages of the server's own host, such as `https://app.example`. */
+  /**
+   * Origins of pages that may connect besides pages of the server's own host, such as `https://app.example`. A page without
+   * TLS of a host that is known to have it is not its own.
+   */
   readonly origins?: readonly string[]
   /**
-   * Proxies that are believed when their `X-Forwarded-For` or `Forwarded` says where a client comes from: addresses and
-   * ranges such as `10.0.0.0/8` or `::1`. Each must set or append to one of the two headers itself. Default none.
+   * Proxies that are believed when their `X-Forwarded-For` or `Forwarded` says where a client comes from, and their
+   * `X-Forwarded-Proto` or `Forwarded` that it came over TLS: addresses and ranges such as `10.0.0.0/8` or `::1`. Each
+   * must set or append to one of the two headers itself. Default none.
    */
   readonly trustedProxies?: readonly string[]
   /**

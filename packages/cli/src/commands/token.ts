@@ -1,17 +1,15 @@
-import { resolve } from 'node:path'
 import { text as readAll } from 'node:stream/consumers'
 import { ContractError, parsePattern } from '@tidings/contract'
-import { createTokenVerifier, OptionsError, type TokenOptions, type VerifiedToken } from '@tidings/server'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { CommandError, EXIT, sentenceOf, usageError } from '../exit.js'
+import { CommandError, EXIT, usageError } from '../exit.js'
 import { tokenHelp } from '../help.js'
 import { endWithReader, notice, writeLine } from '../output.js'
-import { loadConfig } from '../serve/config-file.js'
-import { parseEnvironment } from '../serve/setting-values.js'
-import { type KeyMaterial, serverKey } from '../tokens/key-material.js'
-import { canSign, makeToken } from '../tokens/make-token.js'
-import { keyFile, loadTokens, type TokenSettings } from '../tokens/token-settings.js'
-import { durationWords, refusalSentence } from '../tokens/token-words.js'
+import { checkToken } from '../tokens/check-token.js'
+import { localTokenSettings } from '../tokens/local-token-settings.js'
+import { makeCheckedToken } from '../tokens/make-checked-token.js'
+import { canSign, OPERATOR } from '../tokens/make-token.js'
+import type { TokenSettings } from '../tokens/token-settings.js'
+import { durationWords } from '../tokens/token-words.js'
 
 type Permissions = Readonly<Record<string, readonly string[]>>
 type Claims = Readonly<Record<string, unknown>>
@@ -20,6 +18,7 @@ interface TokenFlags {
   readonly user?: string
   readonly expires: number
   readonly allow?: Permissions
+  readonly operator?: true
   readonly claim?: Claims
   readonly issuer?: string
   readonly audience?: string
@@ -54,6 +53,9 @@ export const addToken = (program: Command): void => {
       `what it allows: ${ACTIONS.join(', ')}; may be given several times`,
       addPermission,
     )
+    .addOption(
+      new Option('--operator', 'make it for `tidings revoke` in place of connecting; at most 1h').conflicts('allow'),
+    )
     .option('--claim <name=json>', 'a further claim; may be given several times', addClaim)
     .option('--issuer <text>', 'iss (default: the first of tokens.issuer)')
     .option('--audience <text>', 'aud (default: the first of tokens.audience)')
@@ -67,6 +69,7 @@ export const addToken = (program: Command): void => {
       tokenHelp(
         `tidings token --user ann --expires 1h --allow 'chat:{room}=subscribe,publish'`,
         'tidings token --key private.pem --user ann',
+        'tidings token --operator --expires 10m',
         'tidings token --check - < token.txt',
       ),
     )
@@ -109,80 +112,37 @@ const addClaim = (text: string, before: Claims = {}): Claims => {
 
 const token = async (flags: TokenFlags): Promise<void> => {
   endWithReader()
-  const settings = await loadSettings(flags)
+  const settings = await localTokenSettings(flags)
+  if (settings === undefined) {
+    throw usageError('There is no key: give one with --key, or configure tokens in tidings.config.ts or .json.')
+  }
   if (flags.check === undefined) await make(flags, settings)
   else await check(flags.check === '-' ? (await readAll(process.stdin)).trim() : flags.check, settings)
 }
 
-const loadSettings = async ({ config, key, keyId }: TokenFlags): Promise<TokenSettings> => {
-  const environment = parseEnvironment(process.env)
-  const workingDir = process.cwd()
-  const file = await loadConfig(config ?? environment.config, workingDir)
-  const sources = { config: file?.config.tokens, configName: file?.name, environment: process.env, workingDir }
-  if (key !== undefined) {
-    const material = keyFile(resolve(workingDir, key), key, keyId)
-    return { options: { ...sources.config, keys: [serverKey(material)] }, keys: [material] }
-  }
-  const settings = loadTokens({ ...sources, values: [environment] })
-  if (settings !== undefined) return settings
-  throw usageError('There is no key: give one with --key, or configure tokens in tidings.config.ts or .json.')
-}
-
-const make = async (flags: TokenFlags, { options, keys }: TokenSettings): Promise<void> => {
-  const { user, expires, allow, claim = {}, issuer, audience, id, keyId } = flags
+const make = async (flags: TokenFlags, settings: TokenSettings): Promise<void> => {
+  const { expires, allow, claim = {}, issuer, audience, id, keyId } = flags
+  const isOperator = flags.operator === true
+  const user = flags.user ?? (isOperator ? OPERATOR : undefined)
   if (user === undefined) throw usageError('--user says whose token it is to be; with --check one is explained.')
-  const signing = keys.find(canSign)
+  const signing = settings.keys.find(canSign)
   if (signing === undefined) {
     throw usageError('None of the keys here can sign, they are public: give the private one with --key.')
   }
-  const content = {
-    user,
-    expiresInMs: expires,
-    allow,
-    claims: claim,
-    id,
-    issuer: issuer ?? [options.issuer ?? []].flat()[0],
-    audience: audience ?? [options.audience ?? []].flat()[0],
-  }
-  const key: KeyMaterial = keyId === undefined ? signing : { ...signing, id: keyId }
-  const made = await makeToken(content, key, Date.now())
-  // Nobody wants a token that the server refuses; keys at an address are not ours to ask for that.
-  const own = Object.fromEntries(Object.entries(options).filter(([name]) => name !== 'jwks'))
-  const result = await verify(made.text, { ...own, keys: [serverKey(key)] })
-  if (result.kind === 'refused') throw usageError(`It would be refused: ${result.sentence} (${result.code}).`)
+  const content = { user, expiresInMs: expires, allow, isOperator, claims: claim, id, issuer, audience }
+  const made = await makeCheckedToken(content, keyId === undefined ? signing : { ...signing, id: keyId }, settings)
   process.stdout.write(`${made.text}\n`)
   notice(`A token of ${user} for ${durationWords(expires)}; its id is ${made.id}.`)
 }
 
-type Verdict =
-  | { readonly kind: 'verified'; readonly token: VerifiedToken }
-  | { readonly kind: 'refused'; readonly code: string; readonly sentence: string }
-
-const verify = async (text: string, options: TokenOptions): Promise<Verdict> => {
-  let why = ''
-  try {
-    const failed = (reason: string): void => {
-      why = reason
-    }
-    const result = await createTokenVerifier(options, { failed }).verify(text)
-    if (result.kind === 'verified') return result
-    if (result.kind === 'refused') {
-      return { kind: 'refused', code: result.code, sentence: refusalSentence(result, text, options, Date.now()) }
-    }
-  } catch (error) {
-    if (error instanceof OptionsError) throw usageError(`${sentenceOf(error)}.`)
-    throw error
-  }
-  throw new CommandError(EXIT.unreachable, `The keys at ${options.jwks} cannot be fetched: ${why}.`)
-}
-
 const check = async (text: string, { options }: TokenSettings): Promise<void> => {
-  const result = await verify(text, options)
+  const result = await checkToken(text, options)
   if (result.kind === 'refused') {
     throw new CommandError(EXIT.refused, `The server would refuse it: ${result.sentence} (${result.code}).`)
   }
-  const { userId, claims, endsAtMs } = result.token
+  const { userId, claims, endsAtMs, isOperator } = result.token
   await writeLine(claims)
   const leftMs = endsAtMs - (options.clockToleranceMs ?? 0) - Date.now()
-  notice(`The server would take it as ${userId}, for ${durationWords(Math.max(0, leftMs))} more.`)
+  const whose = isOperator ? `from the operator '${userId}' and from no client` : `as ${userId}`
+  notice(`The server would take it ${whose}, for ${durationWords(Math.max(0, leftMs))} more.`)
 }

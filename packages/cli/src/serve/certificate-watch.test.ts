@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { makePair, type PemFiles, type PemPair, writePair } from '../../../../test/certificates/certificates.js'
 import { loadCertificate } from './certificate.js'
 import { CertificateWatch } from './certificate-watch.js'
@@ -141,6 +141,28 @@ describe('CertificateWatch', () => {
     expect(await told.next()).toMatch(/^The certificate expired at /)
     await writePair(dir, again)
     expect(await told.next()).toBe(again.cert)
+    expect(await told.next()).toMatch(/^The certificate expired at /)
+  })
+
+  it('says each day that the pair in use will end soon, and no more once it was renewed', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const day = 86_400_000
+    const now = Date.now()
+    const files = await writePair(
+      await folder(),
+      await makePair({ validFromMs: now - 80 * day, validToMs: now + 10.5 * day }),
+    )
+    const told = await watched(files)
+    expect(await told.next()).toContain(', in 10 days, ')
+    vi.setSystemTime(now + day)
+    expect(await told.next()).toContain(', in 9 days, ')
+    const next = await makePair({ validFromMs: now - day, validToMs: now + 89 * day })
+    await writePair(join(files.cert, '..'), next)
+    expect(await told.next()).toBe(next.cert)
+    vi.setSystemTime(now + 79.5 * day)
+    expect(await told.next()).toContain(', in 9 days, ')
+    vi.setSystemTime(now + 90 * day)
     expect(await told.next()).toMatch(/^The certificate expired at /)
   })
 })

@@ -1,16 +1,11 @@
 import { sentenceOf } from '../exit.js'
-import {
-  type Certificate,
-  type CertificateFiles,
-  certificateStamp,
-  loadCertificate,
-  validityProblem,
-} from './certificate.js'
+import { type Certificate, type CertificateFiles, certificateStamp, loadCertificate } from './certificate.js'
+import { ValidityReminder } from './certificate-validity.js'
 
 export interface CertificateListener {
   /** Another pair is there, and it was checked. */
   renewed(certificate: Certificate): void
-  /** One sentence: what is there cannot be used and the pair before goes on, or the one in use is not valid now. */
+  /** One sentence: what is there cannot be used and the pair before goes on, or the one in use is not valid, or not for long. */
   warn(sentence: string): void
 }
 
@@ -31,7 +26,7 @@ export class CertificateWatch {
   /** Of the pair that was tried last, and what the latest look saw. */
   #triedStamp: string
   #seenStamp: string
-  #saidProblem: string | undefined
+  #reminder = new ValidityReminder()
   #isStopped = false
   #timer: NodeJS.Timeout | undefined
 
@@ -79,6 +74,7 @@ export class CertificateWatch {
       if (this.#isStopped) return
       this.#listener.renewed(certificate)
       this.#inUse = certificate
+      this.#reminder = new ValidityReminder()
     } catch (error) {
       // Whatever it was: a certificate that cannot be renewed must not end a server that serves.
       this.#listener.warn(`${sentenceOf(error)} The certificate from before stays in use.`)
@@ -86,8 +82,7 @@ export class CertificateWatch {
   }
 
   #sayValidity(): void {
-    const problem = validityProblem(this.#inUse, Date.now())
-    if (problem !== undefined && problem !== this.#saidProblem) this.#listener.warn(problem)
-    this.#saidProblem = problem
+    const sentence = this.#reminder.due(this.#inUse, Date.now())
+    if (sentence !== undefined) this.#listener.warn(sentence)
   }
 }

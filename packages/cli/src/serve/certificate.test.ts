@@ -11,7 +11,7 @@ import {
   writePair,
 } from '../../../../test/certificates/certificates.js'
 import { CommandError } from '../exit.js'
-import { loadCertificate, validityProblem } from './certificate.js'
+import { loadCertificate } from './certificate.js'
 
 const written = async (pair: PemPair): Promise<PemFiles> => {
   const dir = await mkdtemp(join(tmpdir(), 'tidings-cert-'))
@@ -64,14 +64,5 @@ describe('loadCertificate', () => {
     const der = new X509Certificate(pair.cert).raw
     await writeFile(files.cert, der)
     expect(await sentence(files)).toMatch(/cert\.pem is not in PEM form/)
-  })
-})
-
-describe('validityProblem', () => {
-  it('speaks up before the time and after it', () => {
-    const certificate = { validFromMs: Date.UTC(2026, 0), validToMs: Date.UTC(2026, 1) }
-    expect(validityProblem(certificate, Date.UTC(2025, 0))).toMatch(/valid from 2026-01-01T00:00:00.000Z only: /)
-    expect(validityProblem(certificate, Date.UTC(2026, 0, 15))).toBeUndefined()
-    expect(validityProblem(certificate, Date.UTC(2027, 0))).toMatch(/expired at 2026-02-01T00:00:00.000Z: /)
   })
 })

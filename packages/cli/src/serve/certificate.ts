@@ -59,22 +59,6 @@ const fileStamp = async (path: string): Promise<string> => {
   }
 }
 
-/** A sentence when the certificate's time is over or has not come: clients refuse it. */
-export const validityProblem = (
-  { validFromMs, validToMs }: Pick<Certificate, 'validFromMs' | 'validToMs'>,
-  nowMs: number,
-): string | undefined => {
-  if (nowMs > validToMs) {
-    return `The certificate expired at ${isoTime(validToMs)}: clients refuse it until it is renewed.`
-  }
-  if (nowMs < validFromMs) {
-    return `The certificate is valid from ${isoTime(validFromMs)} only: clients refuse it until then; is this machine's clock right?`
-  }
-  return undefined
-}
-
-const isoTime = (timeMs: number): string => new Date(timeMs).toISOString()
-
 const problem = (sentence: string): CommandError => new CommandError(EXIT.failure, `${sentence}.`)
 
 const READ_PROBLEMS: Readonly<Record<string, string>> = {

@@ -94,6 +94,8 @@ describe('checkConfig', () => {
     [{ contract: { channels: { 'a:{': {} } } }, "contract: pattern 'a:{'"],
     [{ contract: { channels: { a: { histroy: {} } } } }, "contract: channel 'a': histroy is not a rule"],
     [{ contract: { channels: { a: null } } }, "contract: channel 'a'"],
+    [{ redirectTo: 'http://a.example' }, 'redirectTo must be a port from 1 to 65535, or an origin such as https://'],
+    [{ redirectTo: {} }, 'redirectTo must be a port'],
   ])('says in one sentence what is wrong with %j', (value, start) => {
     expect(sentence(value)).toContain(`c.json: ${start}`)
     expect(sentence(value)).toMatch(/^[^\n]+[^.]\.$/)

@@ -4,8 +4,9 @@ import { type Authenticate, DEFAULT_HEARTBEAT, DEFAULT_LIMITS, type TidingsOptio
 import { z } from 'zod'
 import type { ConfigTokens } from '../config.js'
 import { usageError } from '../exit.js'
-import { pathProblem } from './paths.js'
-import { MAX_PORT, MAX_WORKERS } from './setting-values.js'
+import { MAX_PORT, pathProblem } from './paths.js'
+import { parseRedirectTarget, REDIRECT_TARGET_RULE, type RedirectTarget } from './redirect-target.js'
+import { MAX_WORKERS } from './setting-values.js'
 import type { Page } from './settings.js'
 
 /** A configuration that was checked: the contract is one, paths of files are absolute. */
@@ -30,6 +31,7 @@ export interface CheckedConfig {
   readonly tlsCert?: string | undefined
   readonly tlsKey?: string | undefined
   readonly redirectFrom?: number | undefined
+  readonly redirectTo?: RedirectTarget | undefined
   readonly trustedProxies?: readonly string[] | undefined
   readonly pages?: readonly Page[] | undefined
 }
@@ -89,6 +91,15 @@ const pagePath = z.string('must be a text').check((context) => {
   if (path !== undefined) context.issues.push({ code: 'custom', message: path, input: context.value })
 })
 
+const redirectTarget = z
+  .union([z.number(), z.string()], REDIRECT_TARGET_RULE)
+  .transform((value, context): RedirectTarget => {
+    const target = parseRedirectTarget(value)
+    if (target !== undefined) return target
+    context.issues.push({ code: 'custom', message: REDIRECT_TARGET_RULE, input: value })
+    return z.NEVER
+  })
+
 const CONFIG = objectOf({
   host: text.optional(),
   port: port.optional(),
@@ -121,6 +132,7 @@ const CONFIG = objectOf({
   tlsCert: text.optional(),
   tlsKey: text.optional(),
   redirectFrom: port.optional(),
+  redirectTo: redirectTarget.optional(),
   trustedProxies: z.array(text, 'must be a list of addresses such as 10.0.0.0/8').optional(),
   pages: z.array(objectOf({ title: text, path: pagePath, dir: text }), 'must be a list of pages').optional(),
 })

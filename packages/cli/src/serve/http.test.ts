@@ -6,7 +6,8 @@ import { createHttpServer, listen, listenProblem } from './http.js'
 const serverWith = async (headersTimeout: number): Promise<number> => {
   const server = createHttpServer(
     {
-      tidings: { respondHealth: (_request, response) => void response.end('healthy') },
+      health: { respondHealth: (_request, response) => void response.end('healthy') },
+      revocations: { respondRevocation: (_request, response) => void response.end() },
       servePages: () => false,
       dev: false,
       echo: undefined,

@@ -5,11 +5,12 @@ import type { Duplex } from 'node:stream'
 import type { SecureContextOptions } from 'node:tls'
 import { devRefusal, type Tidings } from '@tidings/server'
 import { CommandError, EXIT, sentenceOf, systemCode } from '../exit.js'
-import { HEALTH_PATH, WEBSOCKET_PATH } from './paths.js'
+import { HEALTH_PATH, REVOCATIONS_PATH, WEBSOCKET_PATH } from './paths.js'
 import { pathOf, type ServePages } from './pages.js'
 
 export interface HttpParts {
-  readonly tidings: Pick<Tidings, 'respondHealth'>
+  readonly health: Pick<Tidings, 'respondHealth'>
+  readonly revocations: Pick<Tidings, 'respondRevocation'>
   readonly servePages: ServePages
   readonly dev: boolean
   readonly echo: string | undefined
@@ -30,7 +31,7 @@ export const HTTP_TIMEOUTS: HttpTimeouts = {
   connectionsCheckingInterval: 2000,
 }
 
-/** The HTTP server with health and pages; WebSockets are attached to it by others. It does not listen yet. */
+/** The HTTP server with health, revocations and pages; WebSockets are attached to it by others. It does not listen yet. */
 export const createHttpServer = (parts: HttpParts, timeouts = HTTP_TIMEOUTS): Server => {
   const server = createServer(timeouts, listenerOf(parts))
   server.on('clientError', endBadRequest)
@@ -85,7 +86,7 @@ const endWith = (socket: Duplex, status: number, text: string): void => {
 }
 
 const answer = (parts: HttpParts, request: IncomingMessage, response: ServerResponse): void => {
-  const { tidings, servePages, dev, echo } = parts
+  const { health, revocations, servePages, dev, echo } = parts
   const path = pathOf(request.url ?? '/')
   const refusal = dev ? devRefusal(request) : undefined
   const notFound = (): void => respond(response, 404, 'not-found', 'there is nothing on this path')
@@ -94,11 +95,13 @@ const answer = (parts: HttpParts, request: IncomingMessage, response: ServerResp
   } else if (path === WEBSOCKET_PATH || path === echo) {
     response.setHeader('upgrade', 'websocket')
     respond(response, 426, 'upgrade-required', 'this address speaks WebSocket')
+  } else if (path === REVOCATIONS_PATH) {
+    revocations.respondRevocation(request, response)
   } else if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('allow', 'GET, HEAD')
     respond(response, 405, 'method-not-allowed', 'only GET and HEAD are served here')
   } else if (path === HEALTH_PATH) {
-    tidings.respondHealth(request, response)
+    health.respondHealth(request, response)
   } else if (!servePages(request, response, notFound)) {
     notFound()
   }

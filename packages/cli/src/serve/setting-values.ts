@@ -1,4 +1,6 @@
 import { usageError } from '../exit.js'
+import { MAX_PORT } from './paths.js'
+import { parseRedirectTarget, REDIRECT_TARGET_RULE, type RedirectTarget } from './redirect-target.js'
 
 /** The settings that flags and the environment may have; undefined: not given there. */
 export interface SettingValues {
@@ -18,6 +20,7 @@ export interface SettingValues {
   readonly tlsCert?: string | undefined
   readonly tlsKey?: string | undefined
   readonly redirectFrom?: number | undefined
+  readonly redirectTo?: RedirectTarget | undefined
   readonly trustedProxies?: readonly string[] | undefined
 }
 
@@ -26,7 +29,6 @@ type Key = keyof SettingValues
 /** What commander gives: texts, and true for flags without a value. */
 export type SettingFlags = Readonly<Partial<Record<Key, string | true>>>
 
-export const MAX_PORT = 65_535
 export const MAX_WORKERS = 128
 /** Above it Node could not put a frame into one buffer. */
 const MAX_FRAME_BYTES = 1024 * 1024 * 1024
@@ -48,6 +50,12 @@ const whole =
 const list = (name: string, value: string | true): readonly string[] => {
   const items = text(name, value).split(',')
   return items.map((item) => text(`An item of ${name}`, item.trim()))
+}
+
+const redirectTarget = (name: string, value: string | true): RedirectTarget => {
+  const target = parseRedirectTarget(String(value))
+  if (target !== undefined) return target
+  throw usageError(`${name} ${REDIRECT_TARGET_RULE}, and not '${value}'.`)
 }
 
 const yesOrNo = (name: string, value: string | true): boolean => {
@@ -74,6 +82,7 @@ const PARSERS: { readonly [K in Key]-?: Parse<K> } = {
   tlsCert: text,
   tlsKey: text,
   redirectFrom: whole(0, MAX_PORT),
+  redirectTo: redirectTarget,
   trustedProxies: list,
 }
 

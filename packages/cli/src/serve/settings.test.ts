@@ -168,8 +168,40 @@ describe('the settings of TLS and proxies', () => {
       flags: { ...parseFlags({ redirectFrom: '81' }), dev: true },
       config: { tlsKey: '/k.pem' },
     })
-    expect(tls).toEqual({ files: { cert: resolve(HERE, 'c.pem'), key: '/k.pem' }, redirectFrom: 81 })
+    expect(tls).toEqual({
+      files: { cert: resolve(HERE, 'c.pem'), key: '/k.pem' },
+      redirectFrom: 81,
+      redirectTo: undefined,
+    })
     expect(settingsOf({}).tls).toBeUndefined()
+  })
+
+  it('have a target of the redirect: a port, or an origin of https', () => {
+    const tls = { tlsCert: '/c.pem', tlsKey: '/k.pem', redirectFrom: 80 }
+    const targetOf = (text: string) => {
+      const flags = { ...parseFlags({ redirectTo: text }), dev: true }
+      return settingsOf({ flags, config: tls }).tls?.redirectTo
+    }
+    expect(targetOf('443')).toEqual({ port: 443 })
+    expect(targetOf('https://Live.example')).toEqual({ origin: 'https://live.example' })
+    expect(targetOf('https://live.example:8443/')).toEqual({ origin: 'https://live.example:8443' })
+    for (const wrong of [
+      '',
+      '0',
+      '65536',
+      '-1',
+      'live.example',
+      'http://a.example',
+      'https://a.example/b',
+      'https://u@a.example',
+      'https://a.example/?b',
+      'https://',
+    ]) {
+      expect(sentence(() => targetOf(wrong))).toBe(
+        `--redirect-to must be a port from 1 to 65535, or an origin such as https://live.example.com, and not '${wrong}'.`,
+      )
+    }
+    expect(sentence(() => settingsOf({ config: { redirectTo: { port: 443 } } }))).toContain('so it needs that too')
   })
 
   it('have a list of proxies, divided by commas', () => {

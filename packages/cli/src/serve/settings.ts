@@ -4,6 +4,7 @@ import { usageError } from '../exit.js'
 import type { CertificateFiles } from './certificate.js'
 import type { LoadedConfig } from './config-file.js'
 import { pathProblem } from './paths.js'
+import type { RedirectTarget } from './redirect-target.js'
 import type { SettingValues } from './setting-values.js'
 
 export type Store = { readonly kind: 'memory' } | { readonly kind: 'disk'; readonly dir: string }
@@ -19,6 +20,8 @@ export interface Page {
 export interface TlsSettings {
   readonly files: CertificateFiles
   readonly redirectFrom: number | undefined
+  /** undefined: to the port that https is served on. */
+  readonly redirectTo: RedirectTarget | undefined
 }
 
 /** Everything `tidings serve` runs with. */
@@ -118,16 +121,25 @@ const resolveStore = (sources: readonly Pick<SettingValues, 'data' | 'memory'>[]
   return { kind: 'disk', dir: resolve(workingDir, DEFAULT_DATA) }
 }
 
+type TlsKey = 'tlsCert' | 'tlsKey' | 'redirectFrom' | 'redirectTo'
+
 /** Paths of flags and the environment are relative to the working directory, the file's are absolute already. */
-const resolveTls = (
-  sources: readonly Pick<SettingValues, 'tlsCert' | 'tlsKey' | 'redirectFrom'>[],
-  workingDir: string,
-): TlsSettings | undefined => {
-  const first = <Key extends 'tlsCert' | 'tlsKey' | 'redirectFrom'>(key: Key): SettingValues[Key] =>
+const resolveTls = (sources: readonly Pick<SettingValues, TlsKey>[], workingDir: string): TlsSettings | undefined => {
+  const first = <Key extends TlsKey>(key: Key): SettingValues[Key] =>
     sources.find((source) => source[key] !== undefined)?.[key]
-  const [cert, key, redirectFrom] = [first('tlsCert'), first('tlsKey'), first('redirectFrom')]
+  const [cert, key, redirectFrom, redirectTo] = [
+    first('tlsCert'),
+    first('tlsKey'),
+    first('redirectFrom'),
+    first('redirectTo'),
+  ]
+  if (redirectTo !== undefined && redirectFrom === undefined) {
+    throw usageError(
+      'redirectTo (--redirect-to) says where redirectFrom (--redirect-from) leads, so it needs that too.',
+    )
+  }
   if (cert !== undefined && key !== undefined) {
-    return { files: { cert: resolve(workingDir, cert), key: resolve(workingDir, key) }, redirectFrom }
+    return { files: { cert: resolve(workingDir, cert), key: resolve(workingDir, key) }, redirectFrom, redirectTo }
   }
   if (cert !== undefined) throw usageError('A certificate needs its private key: add tlsKey (--tls-key).')
   if (key !== undefined) throw usageError('A private key needs its certificate: add tlsCert (--tls-cert).')

@@ -19,14 +19,14 @@ export interface StartedNode {
 export const startNode = async (
   settings: Settings,
   backend: () => Promise<Backend>,
-  health?: HttpParts['tidings'],
+  health?: HttpParts['health'],
 ): Promise<StartedNode> => {
   const servePages = await openPages(settings.pages)
   const tls = await openTls(settings.tls)
   const tidings = makeNode(settings, await backend())
   await whenReady(tidings, settings.store)
   const { dev, echo } = settings
-  const server = new WebServer({ tidings: health ?? tidings, servePages, dev, echo }, tls)
+  const server = new WebServer({ health: health ?? tidings, revocations: tidings, servePages, dev, echo }, tls)
   tidings.attach(server.http)
   if (echo !== undefined) tidings.attachEcho(server.http, { path: echo })
   return { tidings, server }

@@ -6,6 +6,7 @@ import { type Certificate, type CertificateFiles, loadCertificate } from './cert
 import { CertificateWatch } from './certificate-watch.js'
 import { closeHttpServer, createHttpServer, createTlsServer, type HttpParts, listen } from './http.js'
 import { createRedirectServer } from './redirect.js'
+import type { RedirectTarget } from './redirect-target.js'
 import type { TlsSettings } from './settings.js'
 
 /** What TLS needs, loaded and checked. */
@@ -13,6 +14,7 @@ export interface Tls {
   readonly files: CertificateFiles
   readonly certificate: Certificate
   readonly redirectFrom: number | undefined
+  readonly redirectTo: RedirectTarget | undefined
 }
 
 /** Rejects with CommandError when the certificate cannot be used. */
@@ -50,7 +52,7 @@ export class WebServer {
     try {
       const port = await listen(this.http, host, wantedPort)
       if (this.#tls?.redirectFrom === undefined) return { port }
-      this.#redirect = createRedirectServer(port)
+      this.#redirect = createRedirectServer(this.#tls.redirectTo ?? { port })
       return { port, redirectPort: await listen(this.#redirect, host, this.#tls.redirectFrom, '--redirect-from') }
     } catch (error) {
       this.close()

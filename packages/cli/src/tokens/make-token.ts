@@ -2,11 +2,16 @@ import { randomUUID, type KeyObject } from 'node:crypto'
 import { SignJWT } from 'jose'
 import type { KeyMaterial } from './key-material.js'
 
+/** Who an operator is called unless a name is given. */
+export const OPERATOR = 'operator'
+
 export interface TokenContent {
   readonly user: string
   readonly expiresInMs: number
   /** Actions by pattern; undefined: none, the rules decide. */
   readonly allow: Readonly<Record<string, readonly string[]>> | undefined
+  /** Good for an operator's requests in place of connecting; then it allows nothing on channels. */
+  readonly isOperator: boolean
   readonly issuer: string | undefined
   readonly audience: string | undefined
   /** Further claims. */
@@ -44,11 +49,11 @@ export const makeToken = async (
 ): Promise<MadeToken> => {
   const algorithm = key.kind === 'secret' ? 'HS256' : algorithmOf(key.key)
   if (algorithm === undefined) throw new TypeError('the key is neither an RSA, a P-256 nor an Ed25519 key')
-  const { user, expiresInMs, allow, issuer, audience, claims, id = randomUUID() } = content
+  const { user, expiresInMs, allow, isOperator, issuer, audience, claims, id = randomUUID() } = content
   const issuedAt = Math.floor(nowMs / 1000)
   const payload = {
     ...claims,
-    ...(allow === undefined ? undefined : { tidings: { allow } }),
+    ...(isOperator ? { tidings: { operator: true } } : allow === undefined ? undefined : { tidings: { allow } }),
     ...(issuer === undefined ? undefined : { iss: issuer }),
     ...(audience === undefined ? undefined : { aud: audience }),
     sub: user,

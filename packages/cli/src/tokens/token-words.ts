@@ -74,6 +74,8 @@ export const refusalSentence = (
       return `its subject (sub) is ${quoted(claims.sub)}: it must be the user's id, a text of 1 to 128 characters`
     case 'token-permissions':
       return `${message}: write { "tidings": { "allow": { "chat:{room}": ["subscribe", "publish"] } } }`
+    case 'token-operator':
+      return 'it is an operator’s, for `tidings revoke`: a client needs one of a user'
     case 'token-revoked':
       return 'it was revoked: get a fresh one from its issuer'
   }

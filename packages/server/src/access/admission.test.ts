@@ -3,11 +3,13 @@ import { describe, expect, test } from 'vitest'
 import { connect, start } from '../node.fixture.js'
 import { admitHandshake } from './admission.js'
 
-const request = (headers: Readonly<Record<string, string>>, remoteAddress = '127.0.0.1'): IncomingMessage =>
-  ({ headers, socket: { remoteAddress } }) as unknown as IncomingMessage
+const request = (headers: Readonly<Record<string, string>>, remoteAddress = '127.0.0.1', encrypted = false) =>
+  ({ headers, socket: { remoteAddress, ...(encrypted && { encrypted }) } }) as unknown as IncomingMessage
+
+const isTrustedProxy = (address: string): boolean => address === '10.0.0.1'
 
 const code = (from: IncomingMessage, dev = false, origins: readonly string[] = []): string =>
-  admitHandshake(from, { dev, origins })?.code ?? 'let in'
+  admitHandshake(from, { dev, origins, isTrustedProxy })?.code ?? 'let in'
 
 describe('a handshake', () => {
   test.each([
@@ -24,6 +26,97 @@ describe('a handshake', () => {
     ['an Origin without a Host', { origin: 'https://a.example' }, 'foreign-origin'],
   ])('of %s', (_name, headers, expected) => {
     expect(code(request(headers), false, ['https://app.example'])).toBe(expected)
+  })
+})
+
+describe('a page of the server’s own host', () => {
+  const PROXY = '10.0.0.1'
+  const STRANGER = '192.0.2.1'
+  const CASES: readonly (readonly [string, string, boolean, Readonly<Record<string, string>>, string, string])[] = [
+    // What reaches the server, from whom, over TLS, with which headers; a page of http; a page of https.
+    ['plain, directly', STRANGER, false, {}, 'let in', 'let in'],
+    [
+      'plain, through a proxy that is not trusted',
+      STRANGER,
+      false,
+      { 'x-forwarded-proto': 'https' },
+      'let in',
+      'let in',
+    ],
+    ['plain, through one that says nothing', PROXY, false, {}, 'let in', 'let in'],
+    ['plain, through one within the machine', '127.0.0.1', false, {}, 'let in', 'let in'],
+    ['TLS', STRANGER, true, {}, 'foreign-origin', 'let in'],
+    ['TLS, and a stranger’s header', STRANGER, true, { 'x-forwarded-proto': 'http' }, 'foreign-origin', 'let in'],
+    ['TLS from a proxy that says nothing', PROXY, true, {}, 'let in', 'let in'],
+    ['TLS from a proxy that got it plain', PROXY, true, { 'x-forwarded-proto': 'http' }, 'let in', 'let in'],
+    ['TLS at the proxy', PROXY, false, { 'x-forwarded-proto': 'https' }, 'foreign-origin', 'let in'],
+    [
+      'TLS at a proxy by its mapped address',
+      '::ffff:10.0.0.1',
+      false,
+      { 'x-forwarded-proto': 'https' },
+      'foreign-origin',
+      'let in',
+    ],
+    ['TLS at a proxy that says wss', PROXY, false, { 'x-forwarded-proto': 'WSS' }, 'foreign-origin', 'let in'],
+    ['plain at a proxy that says ws', PROXY, false, { 'x-forwarded-proto': 'ws' }, 'let in', 'let in'],
+    [
+      'TLS at the outer of two proxies',
+      PROXY,
+      false,
+      { 'x-forwarded-proto': 'https, http' },
+      'foreign-origin',
+      'let in',
+    ],
+    ['TLS at the inner of two proxies', PROXY, false, { 'x-forwarded-proto': 'http,https' }, 'let in', 'let in'],
+    [
+      'plain at an inner proxy that forgets the outer',
+      PROXY,
+      false,
+      { 'x-forwarded-proto': 'http' },
+      'let in',
+      'let in',
+    ],
+    ['TLS, said the new way', PROXY, false, { forwarded: 'for=192.0.2.1;proto=https' }, 'foreign-origin', 'let in'],
+    [
+      'TLS, said the new way in quotes',
+      PROXY,
+      false,
+      { forwarded: 'Proto="https";for=a, proto=http' },
+      'foreign-origin',
+      'let in',
+    ],
+    ['plain, said the new way', PROXY, false, { forwarded: 'for=192.0.2.1;proto=http' }, 'let in', 'let in'],
+    ['what says nothing of it the new way', PROXY, false, { forwarded: 'for=192.0.2.1' }, 'let in', 'let in'],
+    ['what says it twice', PROXY, false, { forwarded: 'proto=https;proto=https' }, 'let in', 'let in'],
+    ['what is malformed', PROXY, false, { forwarded: 'proto=https;;' }, 'let in', 'let in'],
+    [
+      'two headers that agree',
+      PROXY,
+      false,
+      { 'x-forwarded-proto': 'https', forwarded: 'proto=https' },
+      'foreign-origin',
+      'let in',
+    ],
+    [
+      'two headers that differ',
+      PROXY,
+      false,
+      { 'x-forwarded-proto': 'https', forwarded: 'proto=http' },
+      'let in',
+      'let in',
+    ],
+    ['an empty header', PROXY, false, { 'x-forwarded-proto': '' }, 'let in', 'let in'],
+  ]
+  test.each(CASES)('over %s', (_name, address, encrypted, headers, ofHttp, ofHttps) => {
+    const of = (origin: string) => code(request({ host: 'a.example', origin, ...headers }, address, encrypted))
+    expect([of('http://a.example'), of('https://a.example')]).toEqual([ofHttp, ofHttps])
+    expect(of('https://b.example')).toBe('foreign-origin')
+  })
+
+  test('is let in over plain http to a server with TLS when it is listed', () => {
+    const from = request({ host: 'a.example', origin: 'http://a.example' }, STRANGER, true)
+    expect([code(from), code(from, false, ['http://a.example'])]).toEqual(['foreign-origin', 'let in'])
   })
 })
 

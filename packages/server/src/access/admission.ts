@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { isLoopbackAddress } from './address-group.js'
+import type { IsTrustedProxy } from './client-address.js'
+import { isServedOverTls } from './served-over-tls.js'
 
 export interface HandshakeRefusal {
   readonly status: number
@@ -12,18 +14,33 @@ const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]']
 
 const hostName = (host: string): string => host.replace(/:\d+$/, '').toLowerCase()
 
-const originHost = (origin: string): string | undefined => (URL.canParse(origin) ? new URL(origin).host : undefined)
-
 /**
  * Whether a handshake's Origin may connect. Browsers send the page's Origin with every WebSocket and let any page open one
- * to any host, so a page of another host is refused unless it is listed. No Origin: not a browser.
+ * to any host, so a page of another host is refused unless it is listed. So is one that came over plain http where the
+ * server is known to be reached over TLS: on the way to the browser anybody can have written it. The other way round is let
+ * be: a page of https is no danger to a plain server, browsers forbid it themselves, and a proxy within may call a
+ * connection http that began as https. No Origin: not a browser.
  */
-const originRefusal = (request: IncomingMessage, origins: readonly string[]): HandshakeRefusal | undefined => {
+const originRefusal = (
+  request: IncomingMessage,
+  { origins, isTrustedProxy }: AdmissionRules,
+): HandshakeRefusal | undefined => {
   const { origin, host } = request.headers
-  if (origin === undefined) return undefined
-  const ownHost = host !== undefined && originHost(origin) === host.toLowerCase()
-  if (ownHost || origins.includes(origin)) return undefined
-  return { status: 403, code: 'foreign-origin', message: 'pages of this Origin may not connect' }
+  if (origin === undefined || origins.includes(origin)) return undefined
+  const page = URL.canParse(origin) ? new URL(origin) : undefined
+  if (page === undefined || page.host !== host?.toLowerCase()) return FOREIGN_HOST
+  return page.protocol === 'https:' || !isServedOverTls(request, isTrustedProxy) ? undefined : PLAIN_PAGE
+}
+
+const FOREIGN_HOST: HandshakeRefusal = {
+  status: 403,
+  code: 'foreign-origin',
+  message: 'pages of this Origin may not connect',
+}
+const PLAIN_PAGE: HandshakeRefusal = {
+  status: 403,
+  code: 'foreign-origin',
+  message: 'pages of this Origin may not connect: they came without TLS to a server that has it',
 }
 
 /** The dev profile trusts whoever reaches it, so it must be reached from this machine, by this machine's name, directly. */
@@ -41,9 +58,12 @@ export const devRefusal = (request: IncomingMessage): HandshakeRefusal | undefin
   return undefined
 }
 
+export interface AdmissionRules {
+  readonly dev: boolean
+  readonly origins: readonly string[]
+  readonly isTrustedProxy: IsTrustedProxy
+}
+
 /** Decides on a handshake before it becomes a connection; undefined lets it in. */
-export const admitHandshake = (
-  request: IncomingMessage,
-  rules: { readonly dev: boolean; readonly origins: readonly string[] },
-): HandshakeRefusal | undefined =>
-  (rules.dev ? devRefusal(request) : undefined) ?? originRefusal(request, rules.origins)
+export const admitHandshake = (request: IncomingMessage, rules: AdmissionRules): HandshakeRefusal | undefined =>
+  (rules.dev ? devRefusal(request) : undefined) ?? originRefusal(request, rules)

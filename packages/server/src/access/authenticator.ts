@@ -1,5 +1,6 @@
 import type { Handshake } from '../transport/transport.js'
 import type { Authenticate, Identified, User } from '../options.js'
+import { bearerToken } from './bearer-token.js'
 import { devUser } from './dev-identity.js'
 import type { Revocations } from './revocations.js'
 import { refuse, type TokenRefusalCode } from './tokens/token-refusal.js'
@@ -39,15 +40,9 @@ export interface Credentials {
 
 const NOT_AUTHENTICATED = { kind: 'refused', code: 'not-authenticated', message: 'the connection was refused' } as const
 
-/** `Authorization: Bearer …` (RFC 6750, section 2.1). */
-const bearerToken = ({ headers }: Handshake): string | undefined => {
-  const { authorization } = headers
-  return typeof authorization === 'string' ? /^bearer +([^ ]+) *$/i.exec(authorization)?.[1] : undefined
-}
-
 /** The token that decides: the command's, else the handshake's. */
 export const credentialOf = (handshake: Handshake, token: string | undefined): string | undefined =>
-  token ?? bearerToken(handshake)
+  token ?? bearerToken(handshake.headers)
 
 /**
  * Turns what a client brought into a user: first the token is checked, if tokens are configured and there is one; then
@@ -75,6 +70,8 @@ export class Authenticator {
       const check = await verifier.verify(text)
       if (check.kind !== 'verified') return check
       token = check.token
+      // Else one that got lost would be good for more than what it was made for.
+      if (token.isOperator) return refuse('token-operator')
     }
     const user = await this.#user(handshake, text, token, client)
     if (user === false) return NOT_AUTHENTICATED

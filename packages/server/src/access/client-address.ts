@@ -1,4 +1,5 @@
 import { BlockList, isIP, SocketAddress } from 'node:net'
+import { forwardedParameter } from './forwarded.js'
 
 /** Says whether a proxy at this address is believed. The address must be one that `canonicalAddress` gave. */
 export type IsTrustedProxy = (address: string) => boolean
@@ -83,18 +84,8 @@ const hostOf = (text: string): string | undefined => {
   return canonicalAddress(bracketed ?? v4 ?? plain ?? '')
 }
 
-const FORWARDED_PAIR = /^\s*([!#$%&'*+.^_`|~\w-]+)=(?:"([^"\\]*)"|([!#$%&'*+.^_`|~\w-]+))\s*$/
-
-/** The address of one element. A quoted comma or semicolon breaks it in two malformed ones: no address has any. */
 const forwardedHost = (element: string): string | undefined => {
-  let host: string | undefined
-  for (const text of element.split(';')) {
-    const pair = FORWARDED_PAIR.exec(text)
-    if (pair === null) return undefined
-    if (pair[1]?.toLowerCase() !== 'for') continue
-    if (host !== undefined) return undefined
-    host = pair[2] ?? pair[3]
-  }
+  const host = forwardedParameter(element, 'for')
   // An IPv6 address must stand in brackets here, so that its last group is no port.
   return host === undefined || isIP(host) === 6 ? undefined : hostOf(host)
 }

@@ -28,8 +28,8 @@ export interface RevocationsParts {
   readonly clockToleranceMs: number
   /** The name of the token that a session of this node came with. */
   readonly tokenOf: (session: string) => string | undefined
-  /** Ends this node's sessions of the target. */
-  readonly end: (target: Target) => void
+  /** Ends this node's sessions of the target, and says how many there were. */
+  readonly end: (target: Target) => number
   readonly failed: (error: unknown) => void
 }
 
@@ -73,11 +73,11 @@ export class Revocations {
   }
 
   /**
-   * Resolves once it is kept and this node's sessions have ended. Rejects with BackendError, and then may be kept or not;
-   * with TypeError for what is no revocation.
+   * Resolves with the number of this node's sessions that it ended, once it is kept. Rejects with BackendError, and then may
+   * be kept or not; with TypeError for what is no revocation.
    */
-  async revoke(revocation: Revocation): Promise<void> {
-    if (!isTarget(revocation)) throw new TypeError('revoke takes one of { user }, { session } and { token }')
+  async revoke(revocation: Revocation): Promise<number> {
+    if (!isRevocation(revocation)) throw new TypeError('revoke takes one of { user }, { session } and { token }')
     if ('token' in revocation) return this.#revoke({ token: nameOfId(revocation.token) })
     if ('user' in revocation) return this.#revoke(revocation)
     const token = this.#parts.tokenOf(revocation.session)
@@ -101,11 +101,12 @@ export class Revocations {
     }
   }
 
-  async #revoke(target: Target): Promise<void> {
+  async #revoke(target: Target): Promise<number> {
     if ('user' in target) await this.#keep('user', target.user)
     if ('token' in target) await this.#keep('token', target.token)
-    this.#apply(target)
+    const ended = this.#apply(target)
     await this.#parts.backend.bus.publish(SUBJECT, Buffer.from(JSON.stringify(target)))
+    return ended
   }
 
   /** Only the node that has the session knows its token. */
@@ -115,9 +116,9 @@ export class Revocations {
     else void this.#revoke({ token }).catch(this.#parts.failed)
   }
 
-  #apply(target: Target): void {
+  #apply(target: Target): number {
     this.#count += 1
-    this.#parts.end(target)
+    return this.#parts.end(target)
   }
 
   #keep(kind: 'user' | 'token', name: string): Promise<void> {
@@ -137,7 +138,7 @@ export class Revocations {
 const keyOf = (kind: 'user' | 'token', name: string): string =>
   `${PREFIX}${kind}/${createHash('sha256').update(name).digest('base64url')}`
 
-const isTarget = (value: unknown): value is Target => {
+export const isRevocation = (value: unknown): value is Revocation => {
   const [only, ...more] = isRecord(value) ? Object.entries(value) : []
   if (only === undefined || more.length > 0) return false
   return ['user', 'session', 'token'].includes(only[0]) && typeof only[1] === 'string' && only[1] !== ''
@@ -153,7 +154,7 @@ const parseJson = (bytes: Uint8Array): unknown => {
 
 const parseTarget = (bytes: Uint8Array): Target | undefined => {
   const value = parseJson(bytes)
-  return isTarget(value) ? value : undefined
+  return isRevocation(value) ? value : undefined
 }
 
 const parseEntry = (bytes: Uint8Array): Entry | undefined => {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { respondJson } from './respond-json.js'
 
 export type HealthStatus = 'starting' | 'ok' | 'failing' | 'closing'
 
@@ -12,12 +13,5 @@ export interface Health {
 }
 
 /** Answers with the node's health as JSON: 200 when it serves, 503 otherwise. */
-export const respondHealth = (health: Health, request: IncomingMessage, response: ServerResponse): void => {
-  const body = `${JSON.stringify(health)}\n`
-  response.writeHead(health.status === 'ok' ? 200 : 503, {
-    'content-type': 'application/json; charset=utf-8',
-    'content-length': Buffer.byteLength(body),
-    'cache-control': 'no-store',
-  })
-  response.end(request.method === 'HEAD' ? undefined : body)
-}
+export const respondHealth = (health: Health, _request: IncomingMessage, response: ServerResponse): void =>
+  respondJson(response, health.status === 'ok' ? 200 : 503, health)

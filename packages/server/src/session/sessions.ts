@@ -56,8 +56,11 @@ export class Sessions implements SessionListener {
     return undefined
   }
 
-  disconnectAll(code: DisconnectCode, isMeant: (session: Session) => boolean = () => true): void {
-    for (const session of [...this.#sessions]) if (isMeant(session)) session.disconnect(code)
+  /** How many were meant and had not ended before. */
+  disconnectAll(code: DisconnectCode, isMeant: (session: Session) => boolean = () => true): number {
+    const meant = [...this.#sessions].filter((session) => !session.ended && isMeant(session))
+    for (const session of meant) session.disconnect(code)
+    return meant.length
   }
 
   /** Resolves when every connection has ended; those that take longer than `drainMs` are cut. */

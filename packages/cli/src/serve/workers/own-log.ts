@@ -38,9 +38,13 @@ export const ownLog = async (settings: Settings): Promise<void> => {
     throw error
   }
   const failure = await Promise.race([end, workers.lost])
-  if (failure !== undefined) {
+  if (failure instanceof CommandError) {
     await workers.leave(END_MS)
-    throw failure instanceof CommandError ? failure : new CommandError(EXIT.backendFailed, failure.message)
+    throw failure
+  }
+  if (failure !== undefined) {
+    await workers.endBy(END_MS)
+    throw new CommandError(EXIT.backendFailed, failure.message)
   }
   notice('Saying goodbye to the clients.')
   await workers.leave(DRAIN_MS + END_MS)

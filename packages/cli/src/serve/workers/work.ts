@@ -52,7 +52,7 @@ const tell = (message: ToOwner): void => {
 const wholeHealth = (
   questions: Questions<WholeHealth>,
   own: () => Omit<WholeHealth, 'workers'>,
-): HttpParts['tidings'] => ({
+): HttpParts['health'] => ({
   respondHealth: (request, response) => {
     void questions
       .ask((question) => tell({ type: 'ask-health', question }))

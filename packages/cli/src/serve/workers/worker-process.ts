@@ -54,6 +54,11 @@ export class WorkerProcess {
   /** Lets it say goodbye to its clients and end. It is killed when it takes longer. */
   leave(deadlineMs: number): Promise<WorkerEnd> {
     this.#tell({ type: 'goodbye' })
+    return this.endBy(deadlineMs)
+  }
+
+  /** For one that ends by itself. It is killed when it takes longer. */
+  endBy(deadlineMs: number): Promise<WorkerEnd> {
     this.#killLater(deadlineMs)
     return this.ended
   }

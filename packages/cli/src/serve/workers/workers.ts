@@ -51,6 +51,15 @@ export class Workers {
     await Promise.all([...this.#alive].map((worker) => worker.leave(deadlineMs)))
   }
 
+  /**
+   * Waits for all to end, as they do once the owner told them over the log's stream that the backend failed. A goodbye beside
+   * that could overtake it, and clients would hear of a shutdown.
+   */
+  async endBy(deadlineMs: number): Promise<void> {
+    this.#isLeaving = true
+    await Promise.all([...this.#alive].map((worker) => worker.endBy(deadlineMs)))
+  }
+
   readonly #health = async (): Promise<WholeHealth> => {
     const { backend, owner } = this.#parts
     const workers = [...this.#serving]

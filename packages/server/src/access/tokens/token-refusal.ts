@@ -12,6 +12,7 @@ export const TOKEN_REFUSALS = {
   'token-issuer': 'the token is of another issuer',
   'token-subject': 'the token’s sub is no user id: a text of 1 to 128 characters',
   'token-permissions': 'the token’s claim tidings cannot be read',
+  'token-operator': 'the token is an operator’s, which lets nobody connect',
   'token-revoked': 'the token was revoked',
 } as const
 

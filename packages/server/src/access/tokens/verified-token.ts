@@ -1,3 +1,4 @@
+import { isRecord } from '@tidings/protocol'
 import { Grants } from '../grants.js'
 import { isUserId } from '../user-id.js'
 import type { Claims } from '../../options.js'
@@ -9,6 +10,8 @@ export interface VerifiedToken {
   readonly claims: Claims
   /** undefined: its permissions are what rules allow. */
   readonly grants: Grants | undefined
+  /** It is good for an operator's requests, and for nothing else: it lets nobody connect. */
+  readonly isOperator: boolean
   /** Names this token among revocations: by its `jti` if it has one, else by its fingerprint. */
   readonly name: string
   /** Milliseconds since 1970; undefined: it does not say. */
@@ -22,6 +25,9 @@ export interface LifetimeRules {
   readonly maxLifetimeMs: number
   readonly clockToleranceMs: number
 }
+
+/** An operator's token can lock everybody out, so one that got lost must not be good for long. */
+const MAX_OPERATOR_LIFETIME_MS = 3_600_000
 
 export const nameOfId = (jti: string): string => `jti:${jti}`
 
@@ -62,24 +68,43 @@ export const readClaims = (
   if ('kind' in lifetime) return lifetime
   const { sub, jti, tidings } = claims
   if (!isUserId(sub)) return refuse('token-subject')
-  const grants = readGrants(tidings)
-  if (typeof grants === 'string') return refuse('token-permissions', grants)
+  const permissions = readPermissions(tidings)
+  if (typeof permissions === 'string') return refuse('token-permissions', permissions)
+  if (permissions.isOperator && !isShort(claims)) {
+    return refuse('token-lifetime', 'an operator’s needs iat and exp, an hour apart at most')
+  }
   return {
     userId: sub,
     claims,
-    grants,
+    ...permissions,
     name: typeof jti === 'string' ? nameOfId(jti) : `sha256:${fingerprint}`,
     issuedAtMs: milliseconds(claims.iat),
     endsAtMs: lifetime.endsAtMs,
   }
 }
 
-/** `{ allow: { pattern: [action, …] } }`. A string says what is wrong. */
-const readGrants = (tidings: unknown): Grants | undefined | string => {
-  if (tidings === undefined) return undefined
-  if (typeof tidings !== 'object' || tidings === null || Array.isArray(tidings)) return 'it must be an object'
-  const extra = Object.keys(tidings).some((key) => key !== 'allow')
-  if (extra || !Object.hasOwn(tidings, 'allow')) return 'it must have allow and nothing else'
-  const grants = Grants.parse((tidings as { readonly allow?: unknown }).allow)
-  return typeof grants === 'string' ? `its allow ${grants}` : grants
+const isShort = ({ iat, exp }: Claims): boolean => {
+  const [issuedAtMs, expiresAtMs] = [milliseconds(iat), milliseconds(exp)]
+  if (issuedAtMs === undefined || expiresAtMs === undefined) return false
+  return expiresAtMs - issuedAtMs <= MAX_OPERATOR_LIFETIME_MS
 }
+
+type Permissions = Pick<VerifiedToken, 'grants' | 'isOperator'>
+
+/**
+ * `{ allow: { pattern: [action, …] } }` or `{ operator: true }`, and never both: what a user's token may hold makes no
+ * operator of him. A string says what is wrong.
+ */
+const readPermissions = (tidings: unknown): Permissions | string => {
+  if (tidings === undefined) return { grants: undefined, isOperator: false }
+  if (!isRecord(tidings)) return 'it must be an object'
+  const [entry, ...more] = Object.entries(tidings)
+  if (entry === undefined || more.length > 0) return ONE_ENTRY
+  const [name, value] = entry
+  if (name === 'operator') return value === true ? { grants: undefined, isOperator: true } : ONE_ENTRY
+  if (name !== 'allow') return ONE_ENTRY
+  const grants = Grants.parse(value)
+  return typeof grants === 'string' ? `its allow ${grants}` : { grants, isOperator: false }
+}
+
+const ONE_ENTRY = 'it must have allow and nothing else, or for an operator { operator: true }'

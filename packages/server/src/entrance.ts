@@ -1,0 +1,69 @@
+import type { IncomingMessage, Server as HttpServer } from 'node:http'
+import type { Server as HttpsServer } from 'node:https'
+import type { Codec } from '@tidings/protocol'
+import { admitHandshake, type HandshakeRefusal } from './access/admission.js'
+import { clientAddress } from './access/client-address.js'
+import type { ConnectionLimits } from './access/connection-limits.js'
+import type { HealthStatus } from './http/health.js'
+import type { LimitReached } from './observe/limits-reached.js'
+import type { ResolvedOptions } from './options-check.js'
+import { OutboundTotal } from './transport/outbound-total.js'
+import type { Connection, ConnectionHandler } from './transport/transport.js'
+import type { Turn } from './transport/turn.js'
+import { attachWebSockets, type WebSocketLimits } from './transport/websocket-transport.js'
+
+export interface EntranceParts {
+  readonly options: Pick<ResolvedOptions, 'limits' | 'dev' | 'origins' | 'compression' | 'isTrustedProxy'>
+  readonly status: () => HealthStatus
+  readonly connections: ConnectionLimits
+  readonly turn: Turn
+  readonly monotonic: () => number
+  readonly reached: LimitReached
+}
+
+export interface Served {
+  readonly path: string
+  readonly codecs: readonly Codec[]
+  readonly limits: WebSocketLimits
+  readonly accept: (connection: Connection) => ConnectionHandler
+}
+
+/** Where connections come in: it decides on handshakes, counts, and takes nobody while the node does not serve. */
+export class Entrance {
+  readonly #parts: EntranceParts
+  readonly #outboundTotal: OutboundTotal
+
+  constructor(parts: EntranceParts) {
+    this.#parts = parts
+    this.#outboundTotal = new OutboundTotal(parts.options.limits.maxOutboundBytes, () =>
+      parts.reached('maxOutboundBytes'),
+    )
+  }
+
+  /** Where a client comes from, whatever it came through. */
+  readonly addressOf = ({ socket, headers }: IncomingMessage): string =>
+    clientAddress(socket.remoteAddress, headers, this.#parts.options.isTrustedProxy)
+
+  /** Takes WebSockets on a path of the server until the returned function is called. */
+  open(server: HttpServer | HttpsServer, { accept, ...served }: Served): () => void {
+    const { options, connections, turn, monotonic, reached } = this.#parts
+    const { compression, limits } = options
+    return attachWebSockets(server, {
+      ...served,
+      ...{ turn, outboundTotal: this.#outboundTotal, compression, admit: this.#admit, addressOf: this.addressOf },
+      accept: (connection) => {
+        connections.opened(connection.handshake.remoteAddress)
+        return accept(connection)
+      },
+      inboundRate: { perSecond: limits.bytesPerSecond, burst: limits.bytesBurst, monotonic },
+      throttled: ({ handshake }) => reached('bytesPerSecond', handshake.remoteAddress),
+      closed: ({ handshake }) => connections.closed(handshake.remoteAddress),
+    })
+  }
+
+  readonly #admit = (request: IncomingMessage): HandshakeRefusal | undefined => {
+    const { options, status, connections } = this.#parts
+    if (status() !== 'ok') return { status: 503, code: 'unavailable', message: `this node is ${status()}` }
+    return admitHandshake(request, options) ?? connections.refusal(this.addressOf(request))
+  }
+}
