@@ -1,8 +1,8 @@
 import { channel, defineContract } from '@tidings/contract'
+import { frame, RawSocket } from '@tidings/testing'
 import { expect, test } from 'vitest'
 import { Channels } from './channels.js'
 import { allow, connect, nodeSide, start, until } from './node.fixture.js'
-import { frame, RawSocket } from './raw-socket.fixture.js'
 
 const codesOf = (items: readonly object[]): readonly string[] =>
   items.flatMap((item) => ('code' in item ? [String(item.code)] : []))

@@ -4,5 +4,15 @@ export { type DiskMoment, FaultyDisk } from './faulty-disk.js'
 export { type Exit, freePort, NodeProcess, type NodeProcessOptions } from './node-process.js'
 export * from './proxy/index.js'
 export { type Closed, RawClient, type RawClientOptions } from './raw-client.js'
+export {
+  fragments,
+  frame,
+  type FrameShape,
+  handshake,
+  type RawAddress,
+  type RawHeaders,
+  RawSocket,
+  type ReceivedFrame,
+} from './raw-socket.js'
 export { loadHistory, Recorder, type RecorderOptions, saveHistory } from './recorder/recorder.js'
 export { type LocalNode, startNode, type StartNodeOptions } from './start-node.js'
