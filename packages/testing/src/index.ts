@@ -1,3 +1,4 @@
+export * from './attacks/index.js'
 export * from './checker/index.js'
 export { FakeClock } from './fake-clock.js'
 export { type DiskMoment, FaultyDisk } from './faulty-disk.js'

@@ -1,0 +1,26 @@
+import type { Attacker } from './attacker.js'
+
+/** One thing that was tried, and what came back. */
+export interface Attempt {
+  readonly what: string
+  /** A status of HTTP, an error code, a close code, or a few words: `403 foreign-origin`, `unauthorized 4501`, `1009`. */
+  readonly answer: string
+  readonly isExpected: boolean
+}
+
+export interface Attack {
+  /** In kebab-case. */
+  readonly name: string
+  /** What an attacker would gain. */
+  readonly threat: string
+  /** Answers by which a node shows that it is defended. */
+  readonly refusals: readonly string[]
+  /** A range of refusals whose members are many; in place of `refusals` in the table. */
+  readonly refusedWith?: string
+  /** It waits for deadlines of the node, and is not repeated. */
+  readonly isLong?: boolean
+  /** Why it cannot be tried on this node; undefined: it can. */
+  readonly obstacle?: (attacker: Attacker) => string | undefined | Promise<string | undefined>
+  /** Tells the attacker of each attempt. What it opens is closed by the attacker afterwards. */
+  readonly run: (attacker: Attacker) => Promise<void>
+}
