@@ -21,6 +21,8 @@ export interface Attack {
   readonly isLong?: boolean
   /** Why it cannot be tried on this node; undefined: it can. */
   readonly obstacle?: (attacker: Attacker) => string | undefined | Promise<string | undefined>
+  /** Bytes that take long to make, made before anything is measured; `run` finds them in `attacker.prepared`. */
+  readonly bytes?: (attacker: Attacker) => readonly Buffer[]
   /** Tells the attacker of each attempt. What it opens is closed by the attacker afterwards. */
   readonly run: (attacker: Attacker) => Promise<void>
 }

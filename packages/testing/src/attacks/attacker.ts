@@ -34,6 +34,7 @@ export class Attacker {
   readonly facts: Facts
   readonly random: Random
   readonly attempts: Attempt[] = []
+  prepared: readonly Buffer[] = []
   /** What it measured, for the table. */
   figure: string | undefined
   readonly #attack: Attack
@@ -46,6 +47,11 @@ export class Attacker {
     this.facts = parts.facts
     this.random = parts.random
     this.#scale = parts.scale
+  }
+
+  /** Makes what the attack needs before it begins. */
+  prepare(): void {
+    this.prepared = this.#attack.bytes?.(this) ?? []
   }
 
   /** How many, or how much. */

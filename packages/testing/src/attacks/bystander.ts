@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import type { Target } from './target.js'
 
@@ -54,6 +55,19 @@ export class Bystander {
   /** What is published from now on counts as this. */
   during(phase: PhaseName): void {
     this.#ask(phase)
+  }
+
+  /**
+   * The latency while a thread of this process is busy and nobody is attacked, in milliseconds: on a machine of few cores an
+   * attacker costs the bystander that much by being there.
+   */
+  async besideBusyThread(durationMs: number): Promise<number | undefined> {
+    const busy = new Worker('for (;;);', { eval: true })
+    this.during('during')
+    await sleep(durationMs)
+    await busy.terminate()
+    const { latencies } = await this.report()
+    return p99(latencies.during)
   }
 
   /** What was seen since the last report, once everything published by now has come or is late. */

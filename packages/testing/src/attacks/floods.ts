@@ -9,12 +9,21 @@ const FLOOD_MS = 100_000
 /** Everything that was sent was answered, whatever the pace. */
 const ANSWERED = 'all answered'
 
-/** Writes no faster than the node takes it, so that it is the node that holds back and no buffer of ours that grows. */
-const writeAll = async (raw: RawSocket, count: number, bytesOf: (index: number) => Buffer): Promise<void> => {
-  for (let start = 0; start < count && !raw.isOver(); start += PER_WRITE) {
+/** Pieces of so many frames each, so that a flood is written in few writes. */
+const inPieces = (count: number, bytesOf: (index: number) => Buffer): readonly Buffer[] =>
+  Array.from({ length: Math.ceil(count / PER_WRITE) }, (_, piece) => {
+    const start = piece * PER_WRITE
     const length = Math.min(PER_WRITE, count - start)
-    const taken = raw.socket.write(Buffer.concat(Array.from({ length }, (_, index) => bytesOf(start + index))))
-    if (!taken) await Promise.race([once(raw.socket, 'drain'), raw.ended])
+    return Buffer.concat(Array.from({ length }, (_each, index) => bytesOf(start + index)))
+  })
+
+/** Writes no faster than the node takes it, so that it is the node that holds back and no buffer of ours that grows. */
+const writeAll = async (raw: RawSocket, pieces: readonly Buffer[], times = 1): Promise<void> => {
+  for (let time = 0; time < times; time++) {
+    for (const piece of pieces) {
+      if (raw.isOver()) return
+      if (!raw.socket.write(piece)) await Promise.race([once(raw.socket, 'drain'), raw.ended])
+    }
   }
 }
 
@@ -60,17 +69,21 @@ const countReplies = async (raw: RawSocket, count: number): Promise<Counted> => 
 
 const command = (index: number, fields: object): Buffer => frame(JSON.stringify({ id: FIRST_ID + index, ...fields }))
 
+const subscribeCount = (attacker: Attacker): number => attacker.size(100_000, 10_000)
+
 const subscribes: Attack = {
   name: 'subscribe-flood',
   threat: '100,000 subscribes of one client take the memory and the time of everybody',
   refusals: ['rate-limited', 'too-many-subscriptions'],
+  bytes: (attacker) =>
+    inPieces(subscribeCount(attacker), (index) =>
+      command(index, { type: 'subscribe', channel: attacker.target.channel(`flood-${index}`) }),
+    ),
   run: async (attacker) => {
-    const count = attacker.size(100_000, 10_000)
+    const count = subscribeCount(attacker)
     const raw = await openSession(attacker)
     const counting = countReplies(raw, count)
-    await writeAll(raw, count, (index) =>
-      command(index, { type: 'subscribe', channel: attacker.target.channel(`flood-${index}`) }),
-    )
+    await writeAll(raw, attacker.prepared)
     const late = attacker.inTime(
       counting.then(() => ''),
       FLOOD_MS,
@@ -85,40 +98,46 @@ const subscribes: Attack = {
   },
 }
 
+const frameCount = (attacker: Attacker): number => attacker.size(300_000, 10_000)
+
 const frames: Attack = {
   name: 'frame-flood',
   threat: 'small frames without end, each of which costs more to handle than to send',
   refusals: [ANSWERED],
   refusedWith: 'all answered, in turn with others',
+  bytes: (attacker) => inPieces(frameCount(attacker), (index) => command(index, { type: 'ping' })),
   run: async (attacker) => {
-    const count = attacker.size(300_000, 10_000)
+    const count = frameCount(attacker)
     const raw = await openSession(attacker)
     const counting = countReplies(raw, count)
-    await writeAll(raw, count, (index) => command(index, { type: 'ping' }))
+    await writeAll(raw, attacker.prepared)
     const answer = counting.then(({ count: answered }) => (answered === count ? ANSWERED : `${answered} answered`))
     attacker.saw(`${count} pings as commands`, await attacker.inTime(answer, FLOOD_MS))
   },
 }
+
+const PER_LIST = 3000
+const listCount = (attacker: Attacker): number => attacker.size(100, 4)
 
 const lists: Attack = {
   name: 'command-lists',
   threat: 'one frame holds thousands of commands, and nobody else has a turn before they are done',
   refusals: [ANSWERED],
   refusedWith: 'all answered, in turn with others',
+  bytes: (attacker) =>
+    Array.from({ length: listCount(attacker) }, (_, time) => {
+      const first = FIRST_ID + time * PER_LIST
+      return frame(
+        JSON.stringify(Array.from({ length: PER_LIST }, (_each, index) => ({ type: 'ping', id: first + index }))),
+      )
+    }),
   run: async (attacker) => {
-    const perFrame = 3000
-    const times = attacker.size(100, 4)
+    const times = listCount(attacker)
     const raw = await openSession(attacker)
-    const counting = countReplies(raw, perFrame * times)
-    await writeAll(raw, times, (time) => {
-      const commands = Array.from({ length: perFrame }, (_, index) => ({
-        type: 'ping',
-        id: FIRST_ID + time * perFrame + index,
-      }))
-      return frame(JSON.stringify(commands))
-    })
-    const answer = counting.then(({ count }) => (count === perFrame * times ? ANSWERED : `${count} answered`))
-    attacker.saw(`${times} frames of ${perFrame} commands`, await attacker.inTime(answer, FLOOD_MS))
+    const counting = countReplies(raw, PER_LIST * times)
+    await writeAll(raw, attacker.prepared)
+    const answer = counting.then(({ count }) => (count === PER_LIST * times ? ANSWERED : `${count} answered`))
+    attacker.saw(`${times} frames of ${PER_LIST} commands`, await attacker.inTime(answer, FLOOD_MS))
   },
 }
 
@@ -138,9 +157,18 @@ const pings: Attack = {
   run: async (attacker) => {
     const raw = await openSession(attacker)
     const ping = frame('x'.repeat(100), { opcode: 9 })
-    await writeAll(raw, attacker.size(300_000, 10_000), () => ping)
+    const times = attacker.size(600, 20)
+    await writeAll(
+      raw,
+      inPieces(PER_WRITE, () => ping),
+      times,
+    )
     attacker.saw('pings', await isHeard(raw, attacker))
-    await writeAll(raw, attacker.size(300_000, 10_000), () => frame('', { opcode: 10 }))
+    await writeAll(
+      raw,
+      inPieces(PER_WRITE, () => frame('', { opcode: 10 })),
+      times,
+    )
     attacker.saw('pongs that nobody asked for', await isHeard(raw, attacker))
   },
 }
@@ -153,7 +181,11 @@ const unreadPings: Attack = {
     const raw = await openSession(attacker)
     raw.socket.pause()
     const ping = frame('x'.repeat(125), { opcode: 9 })
-    await writeAll(raw, attacker.size(300_000, 50_000), () => ping)
+    await writeAll(
+      raw,
+      inPieces(PER_WRITE, () => ping),
+      attacker.size(600, 100),
+    )
     raw.socket.resume()
     attacker.saw('pings, and nothing read', await isHeard(raw, attacker))
   },

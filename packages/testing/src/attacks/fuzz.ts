@@ -7,7 +7,8 @@ import { mutateCommand, mutateFrames, mutateRequest } from './mutate.js'
 const BATCH = 50
 const END_MS = 20_000
 /** Of HTTP: everything but a failure of the server. */
-const STATUSES = ['101', 'closed', ...Array.from({ length: 52 }, (_, index) => String(400 + index))]
+// 100: the accident made an `Expect` of it, and the rest was never sent.
+const STATUSES = ['100', '101', 'closed', ...Array.from({ length: 52 }, (_, index) => String(400 + index))]
 const HTTP_CODES = ['403 foreign-origin', '404 not-found', '400 unsupported-subprotocol', '405 method-not-allowed']
 /** Of WebSocket: everything that says whose fault it was. */
 const CLOSES = ['closed', '1000', '1001', '1002', '1003', '1005', '1007', '1008', '1009', '4003', '4500', '4501']

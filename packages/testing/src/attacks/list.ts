@@ -1,4 +1,5 @@
 import type { Attack } from './attack.js'
+import { CLAIM_ATTACKS } from './claims.js'
 import { COMMAND_ATTACKS } from './commands.js'
 import { COMPRESSION_ATTACKS } from './compression.js'
 import { FLOOD_ATTACKS } from './floods.js'
@@ -8,12 +9,13 @@ import { TIMING_ATTACKS } from './key-timing.js'
 import { NAME_ATTACKS } from './names.js'
 import { ORIGIN_ATTACKS } from './origins.js'
 import { SLOW_ATTACKS } from './slow.js'
-import { TOKEN_ATTACKS } from './tokens.js'
+import { SIGNATURE_ATTACKS } from './signatures.js'
 
 /** All of them, in the order in which they are run. */
 export const ATTACKS: readonly Attack[] = [
   ...ORIGIN_ATTACKS,
-  ...TOKEN_ATTACKS,
+  ...SIGNATURE_ATTACKS,
+  ...CLAIM_ATTACKS,
   ...NAME_ATTACKS,
   ...COMMAND_ATTACKS,
   ...FRAME_ATTACKS,

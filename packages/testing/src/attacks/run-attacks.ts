@@ -39,14 +39,19 @@ export interface AttackRow {
 export interface AttackReport {
   readonly seed: number
   readonly rows: readonly AttackRow[]
+  /**
+   * The bystander's p99 in milliseconds while a thread beside it was busy and nobody attacked, which is what any attacker
+   * on this machine costs; undefined on the small scale.
+   */
+  readonly p99BesideBusyThreadMs: number | undefined
   readonly refused: number
   readonly failed: number
   readonly notTried: number
 }
 
 const PACE = {
-  full: { warmMs: 3000, beforeMs: 2000, duringMs: 3000, pauseMs: 500 },
-  small: { warmMs: 0, beforeMs: 100, duringMs: 0, pauseMs: 0 },
+  full: { warmMs: 3000, busyMs: 4000, beforeMs: 2000, duringMs: 3000, pauseMs: 500 },
+  small: { warmMs: 0, busyMs: 0, beforeMs: 100, duringMs: 0, pauseMs: 0 },
 } as const
 
 /**
@@ -61,8 +66,10 @@ export const runAttacks = async (options: AttackOptions): Promise<AttackReport> 
   const attacks = ATTACKS.filter(({ name }) => only?.includes(name) ?? true)
   const run = new Run(target, await lookAt(target), seed, options.scale ?? 'full')
   const rows: AttackRow[] = []
+  let p99BesideBusyThreadMs: number | undefined
   try {
     await run.start()
+    p99BesideBusyThreadMs = await run.besideBusyThread()
     for (const attack of attacks) {
       const row = await run.row(attack)
       options.onRow?.(row)
@@ -72,7 +79,14 @@ export const runAttacks = async (options: AttackOptions): Promise<AttackReport> 
     await run.stop()
   }
   const count = (outcome: AttackRow['outcome']): number => rows.filter((row) => row.outcome === outcome).length
-  return { seed, rows, refused: count('refused'), failed: count('failed'), notTried: count('not tried') }
+  return {
+    seed,
+    rows,
+    p99BesideBusyThreadMs,
+    refused: count('refused'),
+    failed: count('failed'),
+    notTried: count('not tried'),
+  }
 }
 
 class Run {
@@ -100,6 +114,11 @@ class Run {
     this.#bystander = undefined
   }
 
+  async besideBusyThread(): Promise<number | undefined> {
+    const { busyMs } = PACE[this.#scale]
+    return busyMs === 0 ? undefined : await this.#bystander?.besideBusyThread(busyMs)
+  }
+
   async row(attack: Attack): Promise<AttackRow> {
     // Each attack has numbers of its own, so that it does the same alone and among others.
     const random = new Random(this.#seed)
@@ -117,6 +136,7 @@ class Run {
 
   async #tried(attack: Attack, attacker: Attacker): Promise<AttackRow> {
     const { beforeMs, duringMs, pauseMs } = PACE[this.#scale]
+    attacker.prepare()
     if (this.#bystander === undefined) await this.start()
     this.#bystander?.during('before')
     await sleep(beforeMs)

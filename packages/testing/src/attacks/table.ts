@@ -46,13 +46,23 @@ const notesOf = ({ attack, outcome, why, figure }: AttackRow): readonly string[]
 ]
 
 /** The report as a table in lines of text, and what there is to say about its rows. */
-export const attackTable = ({ rows, seed, refused, failed, notTried }: AttackReport): readonly string[] => {
+export const attackTable = ({
+  rows,
+  seed,
+  p99BesideBusyThreadMs,
+  refused,
+  failed,
+  notTried,
+}: AttackReport): readonly string[] => {
   const table = [HEADINGS, ...rows.map(cellsOf)]
   const widths = HEADINGS.map((_, column) => Math.max(...table.map((cells) => (cells[column] ?? '').length)))
   return [
     ...table.map((cells) => lineOf(cells, widths)),
     '',
     ...rows.flatMap(notesOf),
+    ...(p99BesideBusyThreadMs === undefined
+      ? []
+      : [`bystander’s p99 while a thread beside it is busy and nobody attacks: ${ms(p99BesideBusyThreadMs)} ms`]),
     `seed: ${seed}`,
     `${refused} refused as they should be, ${failed} failed, ${notTried} not tried`,
   ]
