@@ -26,6 +26,7 @@ export interface SessionParts {
 }
 
 const ANSWER_MS = 30_000
+const CLOSE = 8
 export const NO_ANSWER = 'no answer'
 
 /** What one attack works with: connections of every kind, which are all gone after it, and a list of what came back. */
@@ -124,12 +125,17 @@ export class Attacker {
     return raw
   }
 
-  /** The code that the node closes with, or `closed` when it just went away. */
-  closeOf(raw: RawSocket, limitMs?: number): Promise<string> {
-    return this.inTime(
-      raw.closeCode().then((code) => (code === undefined ? 'closed' : String(code))),
-      limitMs,
-    )
+  /** The code that the node closes with, or `closed` when it just went away. Nobody waits for a closing handshake. */
+  async closeOf(raw: RawSocket, limitMs?: number): Promise<string> {
+    const closing = (): RawSocket['frames'][number] | undefined => raw.frames.find(({ opcode }) => opcode === CLOSE)
+    const seen = raw.until(() => closing() !== undefined).catch(() => undefined)
+    const code = seen.then(() => {
+      const payload = closing()?.payload
+      return payload === undefined ? 'closed' : payload.length < 2 ? '1005' : String(payload.readUInt16BE(0))
+    })
+    const answer = await this.inTime(code, limitMs)
+    raw.socket.destroy()
+    return answer
   }
 
   /** A WebSocket of a library, on which no connect was sent. */
