@@ -15,9 +15,9 @@ export interface Attack {
   readonly threat: string
   /** Answers by which a node shows that it is defended. */
   readonly refusals: readonly string[]
-  /** A range of refusals whose members are many; in place of `refusals` in the table. */
+  /** The refusals in words, where they are many. */
   readonly refusedWith?: string
-  /** It waits for deadlines of the node, and is not repeated. */
+  /** It takes long enough to be measured once; others are repeated while somebody measures. */
   readonly isLong?: boolean
   /** Why it cannot be tried on this node; undefined: it can. */
   readonly obstacle?: (attacker: Attacker) => string | undefined | Promise<string | undefined>

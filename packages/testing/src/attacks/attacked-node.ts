@@ -2,6 +2,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort, NodeProcess } from '../node-process.js'
 import type { TargetOptions } from './target.js'
 
@@ -21,6 +22,7 @@ export interface AttackedNode {
   stop(): Promise<void>
 }
 
+const LOOK_MS = 20
 const AUDIENCE = 'attacked'
 const ISSUER = 'https://issuer.example'
 
@@ -48,8 +50,12 @@ export const startAttackedNode = async ({ program, profile, tls }: AttackedNodeO
     await node.kill('SIGTERM')
     await rm(dir, { recursive: true, force: true })
   }
-  if (tls === undefined) await node.healthy()
-  else while (!node.output.includes('Health')) await new Promise((resolve) => setTimeout(resolve, 20))
+  try {
+    await (tls === undefined ? node.healthy() : printed(node, 'Health'))
+  } catch (error) {
+    await stop()
+    throw error
+  }
   const target: TargetOptions = {
     url: `${tls === undefined ? 'ws' : 'wss'}://127.0.0.1:${port}/ws`,
     pid: node.pid,
@@ -62,6 +68,15 @@ export const startAttackedNode = async ({ program, profile, tls }: AttackedNodeO
         }),
   }
   return { target, process: node, stop }
+}
+
+/** Waits until it printed this: its health cannot be asked for without its certificate. Rejects when it ends before. */
+const printed = async (node: NodeProcess, text: string): Promise<void> => {
+  const ended = node.exit.then(() => true)
+  while (!node.output.includes(text)) {
+    const hasEnded = await Promise.race([ended, sleep(LOOK_MS, false)])
+    if (hasEnded) throw new Error(`the node did not start; it printed:\n${node.output}`)
+  }
 }
 
 /** Rules that allow nothing in a room but what a token does, and a user's own channel. */

@@ -30,11 +30,13 @@ const PER_SECOND = 250
  */
 export class Bystander {
   readonly #worker: Worker
+  readonly #ended: Promise<undefined>
 
   private constructor(worker: Worker) {
     this.#worker = worker
     // A failure of the thread is told by the next report.
     worker.on('error', () => undefined)
+    this.#ended = new Promise((resolve) => worker.once('exit', () => resolve(undefined)))
   }
 
   /** Resolves once both are let in and publishing. Rejects when they are not in time. */
@@ -48,7 +50,12 @@ export class Bystander {
     }
     const worker = new Worker(new URL('./bystander-worker.js', import.meta.url), { workerData: settings })
     const bystander = new Bystander(worker)
-    await once(worker, 'message', { signal: AbortSignal.timeout(READY_MS) })
+    try {
+      await once(worker, 'message', { signal: AbortSignal.timeout(READY_MS) })
+    } catch (error) {
+      await bystander.stop()
+      throw new Error('the bystander was not let in, or may not publish and subscribe', { cause: error })
+    }
     return bystander
   }
 
@@ -72,10 +79,9 @@ export class Bystander {
 
   /** What was seen since the last report, once everything published by now has come or is late. */
   async report(): Promise<BystanderReport> {
+    const answer = new Promise<BystanderReport>((resolve) => this.#worker.once('message', resolve))
     this.#ask('report')
-    const ended = once(this.#worker, 'exit').then(() => undefined)
-    const answer = once(this.#worker, 'message').then(([report]: unknown[]) => report as BystanderReport)
-    const report = await Promise.race([answer, ended])
+    const report = await Promise.race([answer, this.#ended])
     return report ?? { latencies: { before: [], during: [] }, faults: ['the bystander’s thread ended'] }
   }
 

@@ -1,6 +1,5 @@
 import { connect } from 'node:net'
-import type { RawSocket } from '../raw-socket.js'
-import { frame } from '../raw-socket.js'
+import { frame, type RawSocket } from '../raw-socket.js'
 import type { Attack } from './attack.js'
 import { type Attacker, statusOf } from './attacker.js'
 
