@@ -1,7 +1,7 @@
 /**
  * Attacks a node in every way of docs/security.md and prints what came back: `npm run attack` starts nodes of its own for it,
  * `npm run attack -- --url ws://127.0.0.1:8080/ws --secret-file SECRET` takes another one. Ends with 1 when an attack was not
- * refused as it should be, the node was not well afterwards, or the bystander missed something.
+ * refused as it should be, the node was not well afterwards, or the bystander missed something; with 2 when it cannot begin.
  */
 import { createPrivateKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -131,14 +131,24 @@ const attackOwn = async (profile, only) => {
 
 const ofDev = values.only === undefined ? OF_DEV : OF_DEV.filter((name) => values.only?.includes(name))
 
-if (values.help) {
-  console.log(HELP)
-} else if (values.list) {
-  for (const { name, threat } of ATTACKS) console.log(`${name.padEnd(28)}${threat}`)
-} else {
-  const failed =
-    values.url === undefined
-      ? (await attackOwn('tokens', values.only)) + (ofDev.length === 0 ? 0 : await attackOwn('dev', ofDev))
-      : await attack(targetOf(values.url))
-  process.exitCode = failed > 0 ? 1 : 0
+/** @returns {Promise<number>} the exit code */
+const main = async () => {
+  if (values.help) {
+    console.log(HELP)
+    return 0
+  }
+  if (values.list) {
+    for (const { name, threat } of ATTACKS) console.log(`${name.padEnd(28)}${threat}`)
+    return 0
+  }
+  if (values.url !== undefined) return (await attack(targetOf(values.url))) > 0 ? 1 : 0
+  const failed = await attackOwn('tokens', values.only)
+  return failed + (ofDev.length === 0 ? 0 : await attackOwn('dev', ofDev)) > 0 ? 1 : 0
+}
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 2
 }
