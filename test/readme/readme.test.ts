@@ -88,6 +88,11 @@ describe('the documentation’s examples', () => {
     expect(await runExample('testing.mjs', code)).toBe('each order once, in order\n')
   })
 
+  it('runs the example of attacking a node', async () => {
+    const code = toJavaScript(codeOf('docs/testing.md', '## Attacks', 'ts'))
+    expect(await runExample('attacks.mjs', code)).toBe('5 refused as they should be, 0 failed, 0 not tried\n')
+  })
+
   it('runs the protocol’s client in a few lines with a plain WebSocket', async () => {
     const client = codeOf('docs/protocol.md', '## A client in a few lines', 'js')
     const setup = "import { WebSocket } from 'ws'\nglobalThis.WebSocket = WebSocket\n"

@@ -1,7 +1,7 @@
 import { setImmediate as endOfTurn } from 'node:timers/promises'
+import { frame, handshake, RawSocket } from '@tidings/testing'
 import { describe, expect, test } from 'vitest'
 import { bystander, kept, MSGPACK, node, openRaw, session } from './bystander.fixture.js'
-import { frame, handshake, RawSocket } from './raw-socket.fixture.js'
 
 describe('a handshake', () => {
   const refused: readonly [string, string, number, object?][] = [

@@ -1,6 +1,6 @@
+import { fragments, frame } from '@tidings/testing'
 import { describe, expect, test } from 'vitest'
 import { MSGPACK, openRaw, session } from './bystander.fixture.js'
-import { fragments, frame } from './raw-socket.fixture.js'
 
 const deep = (depth: number): string => `${'['.repeat(depth)}${']'.repeat(depth)}`
 

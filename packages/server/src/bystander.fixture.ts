@@ -1,9 +1,8 @@
 import { setImmediate as endOfTurn } from 'node:timers/promises'
 import { channel, defineContract } from '@tidings/contract'
 import { memory } from '@tidings/server/memory'
-import { type LocalNode, RawClient, startNode } from '@tidings/testing'
+import { frame, type LocalNode, RawClient, RawSocket, startNode } from '@tidings/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
-import { frame, RawSocket } from './raw-socket.fixture.js'
 
 const contract = defineContract({
   'any:{name}': channel({ history: { maxCount: 100 } }),

@@ -1,8 +1,7 @@
 import { memory } from '@tidings/server/memory'
-import { type LocalNode, startNode } from '@tidings/testing'
+import { fragments, frame, type LocalNode, RawSocket, startNode } from '@tidings/testing'
 import { channel, defineContract } from '@tidings/contract'
 import { afterEach, expect, test } from 'vitest'
-import { fragments, frame, RawSocket } from './raw-socket.fixture.js'
 
 const contract = defineContract({ 'any:{name}': channel({}) })
 const MIB = 1024 * 1024

@@ -1,8 +1,9 @@
+import { setImmediate as endOfTurn } from 'node:timers/promises'
 import { channel, defineContract } from '@tidings/contract'
+import { frame, RawSocket } from '@tidings/testing'
 import { expect, test } from 'vitest'
 import { Channels } from './channels.js'
 import { allow, connect, nodeSide, start, until } from './node.fixture.js'
-import { frame, RawSocket } from './raw-socket.fixture.js'
 
 const codesOf = (items: readonly object[]): readonly string[] =>
   items.flatMap((item) => ('code' in item ? [String(item.code)] : []))
@@ -50,6 +51,26 @@ test.each(small)(
     await raw.ended
   },
 )
+
+test('reads from a connection that floods once in a turn of the event loop, and then from the others', async () => {
+  const node = await start()
+  const accepted = nodeSide(node)
+  const raw = await RawSocket.open(node.port)
+  const socket = await accepted
+  raw.write(frame('{"type":"connect","id":1}'))
+  const flood = Buffer.concat(Array.from({ length: 20_000 }, () => frame('x'.repeat(100), { opcode: 9 })))
+  const end = socket.bytesRead + flood.length
+  raw.write(flood)
+  let mostInTurn = 0
+  for (let before = socket.bytesRead; before < end; before = socket.bytesRead) {
+    await endOfTurn()
+    mostInTurn = Math.max(mostInTurn, socket.bytesRead - before)
+  }
+  // What is read when it is told to stop is still handed over.
+  expect(mostInTurn).toBeLessThanOrEqual(2 * 65_536)
+  raw.socket.destroy()
+  await raw.ended
+})
 
 test('lets a connection go at once that ends while it sends too much', async () => {
   const node = await start({ limits: { bytesPerSecond: 1, bytesBurst: 1 } })

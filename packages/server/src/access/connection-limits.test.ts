@@ -1,9 +1,8 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { RawClient } from '@tidings/testing'
+import { handshake, RawClient, RawSocket } from '@tidings/testing'
 import { describe, expect, test } from 'vitest'
 import { afterTest, connect, LoggedLines, start, until } from '../node.fixture.js'
-import { handshake, RawSocket } from '../raw-socket.fixture.js'
 import { addressGroup } from './address-group.js'
 import { ConnectionLimits } from './connection-limits.js'
 

@@ -1,7 +1,7 @@
 import { setImmediate as endOfTurn } from 'node:timers/promises'
+import { frame, RawSocket } from '@tidings/testing'
 import { expect, test } from 'vitest'
 import { afterTest, connect, nodeSide, start } from '../node.fixture.js'
-import { frame, RawSocket } from '../raw-socket.fixture.js'
 
 const COUNT = 300
 const TEXT = 'x'.repeat(10_000)

@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { deflateRawSync } from 'node:zlib'
 import { msgpackCodec } from '@tidings/protocol/msgpack'
+import { frame, RawSocket } from '@tidings/testing'
 import { expect, test } from 'vitest'
 import { connect, nodeSide, start } from '../node.fixture.js'
 import { DEFAULT_LIMITS } from '../options.js'
-import { frame, RawSocket } from '../raw-socket.fixture.js'
 
 const TEXT = JSON.stringify(Array.from({ length: 200 }, (_, index) => ({ symbol: 'BTCUSDT', price: 9600 + index })))
 const OFFER = { 'Sec-WebSocket-Extensions': 'permessage-deflate' }

@@ -1,6 +1,19 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { connect as connectTls, type ConnectionOptions } from 'node:tls'
+
+/** Where a node listens. */
+export interface RawAddress {
+  /** Default 127.0.0.1. */
+  readonly host?: string
+  readonly port: number
+  /** With TLS, and these options for it. */
+  readonly tls?: ConnectionOptions
+}
+
+/** By name; undefined leaves out a header that is there by default, and a list stands for one that is repeated. */
+export type RawHeaders = Readonly<Record<string, string | readonly string[] | undefined>>
 
 export interface FrameShape {
   readonly fin?: boolean
@@ -41,18 +54,17 @@ export const fragments = (pieces: readonly (string | Uint8Array)[], opcode: numb
     pieces.map((piece, index) => frame(piece, { fin: index === pieces.length - 1, opcode: index === 0 ? opcode : 0 })),
   )
 
+/** What WebSocket says for a close frame without a code. */
+const NO_CODE = 1005
+
 export interface ReceivedFrame {
   readonly opcode: number
   readonly payload: Buffer
 }
 
-export const handshake = (
-  path = '/ws',
-  headers: Readonly<Record<string, string | undefined>> = {},
-  method = 'GET',
-  version = 'HTTP/1.1',
-): string => {
-  const all: Readonly<Record<string, string | undefined>> = {
+/** The HTTP request that opens a WebSocket. */
+export const handshake = (path = '/ws', headers: RawHeaders = {}, method = 'GET', version = 'HTTP/1.1'): string => {
+  const all: RawHeaders = {
     Host: '127.0.0.1',
     Upgrade: 'websocket',
     Connection: 'Upgrade',
@@ -60,7 +72,9 @@ export const handshake = (
     'Sec-WebSocket-Key': randomBytes(16).toString('base64'),
     ...headers,
   }
-  const lines = Object.entries(all).flatMap(([name, value]) => (value === undefined ? [] : [`${name}: ${value}`]))
+  const lines = Object.entries(all).flatMap(([name, values]) =>
+    [values ?? []].flat().map((value) => `${name}: ${value}`),
+  )
   return `${[`${method} ${path} ${version}`, ...lines].join('\r\n')}\r\n\r\n`
 }
 
@@ -75,8 +89,10 @@ export class RawSocket {
   #waiting: (() => void)[] = []
   #hasEnded = false
 
-  constructor(port: number) {
-    this.socket = connect(port, '127.0.0.1')
+  /** A number is a port of this machine. */
+  constructor(address: number | RawAddress) {
+    const { host = '127.0.0.1', port, tls } = typeof address === 'number' ? { port: address } : address
+    this.socket = tls === undefined ? connect(port, host) : connectTls({ ...tls, host, port })
     this.socket.on('error', () => undefined)
     this.socket.on('data', (bytes: Buffer) => this.#receive(bytes))
     this.ended = once(this.socket, 'close').then(() => {
@@ -86,8 +102,8 @@ export class RawSocket {
   }
 
   /** Makes the handshake. Rejects when it is refused. */
-  static async open(port: number, path?: string, headers?: Readonly<Record<string, string>>): Promise<RawSocket> {
-    const raw = new RawSocket(port)
+  static async open(address: number | RawAddress, path?: string, headers?: RawHeaders): Promise<RawSocket> {
+    const raw = new RawSocket(address)
     raw.write(handshake(path, headers))
     await raw.until(() => raw.head !== '')
     if (!raw.head.startsWith('HTTP/1.1 101')) throw new Error(raw.head)
@@ -117,7 +133,7 @@ export class RawSocket {
   /** Resolves when it is so; rejects when the socket closes before. */
   async until(isSo: () => boolean): Promise<void> {
     while (!isSo()) {
-      if (this.#isOver()) throw new Error('the socket closed before')
+      if (this.isOver()) throw new Error('the socket closed before')
       await new Promise<void>((resolve) => this.#waiting.push(resolve))
     }
   }
@@ -130,11 +146,11 @@ export class RawSocket {
     if (close === undefined) return undefined
     this.write(frame(close.payload, { opcode: 8 }))
     await this.ended
-    return close.payload.readUInt16BE(0)
+    return close.payload.length < 2 ? NO_CODE : close.payload.readUInt16BE(0)
   }
 
-  // A method, because it changes while something is awaited.
-  #isOver(): boolean {
+  /** Whether the socket has closed. A method, because it changes while something is awaited. */
+  isOver(): boolean {
     return this.#hasEnded
   }
 

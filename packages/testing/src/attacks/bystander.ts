@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
+import type { Target } from './target.js'
+
+export type PhaseName = 'before' | 'during'
+export type BystanderAsk = PhaseName | 'report'
+
+export interface BystanderSettings {
+  readonly url: string
+  readonly ca: string | undefined
+  readonly token: string | undefined
+  readonly channel: string
+  readonly perSecond: number
+}
+
+export interface BystanderReport {
+  /** Milliseconds from publish to delivery, of each publication of the phase. */
+  readonly latencies: Readonly<Record<PhaseName, readonly number[]>>
+  /** What was lost, out of order, refused or closed; empty when nothing was. */
+  readonly faults: readonly string[]
+}
+
+const PER_SECOND = 250
+
+/**
+ * Somebody who does nothing wrong: a publisher at a steady rate and a subscriber, each with a connection of its own, in a
+ * thread of their own, so that what is measured is the node and not the attacker's own work.
+ */
+export class Bystander {
+  readonly #worker: Worker
+  readonly #ended: Promise<undefined>
+
+  private constructor(worker: Worker) {
+    this.#worker = worker
+    // A failure of the thread is told by the next report.
+    worker.on('error', () => undefined)
+    this.#ended = new Promise((resolve) => worker.once('exit', () => resolve(undefined)))
+  }
+
+  /** Resolves once both are let in and publishing. Rejects when they are not in time. */
+  static async start(target: Target, token: string | undefined): Promise<Bystander> {
+    const settings: BystanderSettings = {
+      url: target.url.href,
+      ca: target.options.ca,
+      token,
+      channel: target.channel(`bystander-${randomUUID()}`),
+      perSecond: PER_SECOND,
+    }
+    const worker = new Worker(new URL('./bystander-worker.js', import.meta.url), { workerData: settings })
+    const bystander = new Bystander(worker)
+    try {
+      await once(worker, 'message', { signal: AbortSignal.timeout(READY_MS) })
+    } catch (error) {
+      await bystander.stop()
+      throw new Error('the bystander was not let in, or may not publish and subscribe', { cause: error })
+    }
+    return bystander
+  }
+
+  /** What is published from now on counts as this. */
+  during(phase: PhaseName): void {
+    this.#ask(phase)
+  }
+
+  /**
+   * The latency while a thread of this process is busy and nobody is attacked, in milliseconds: on a machine of few cores an
+   * attacker costs the bystander that much by being there.
+   */
+  async besideBusyThread(durationMs: number): Promise<number | undefined> {
+    const busy = new Worker('for (;;);', { eval: true })
+    this.during('during')
+    await sleep(durationMs)
+    await busy.terminate()
+    const { latencies } = await this.report()
+    return p99(latencies.during)
+  }
+
+  /** What was seen since the last report, once everything published by now has come or is late. */
+  async report(): Promise<BystanderReport> {
+    const answer = new Promise<BystanderReport>((resolve) => this.#worker.once('message', resolve))
+    this.#ask('report')
+    const report = await Promise.race([answer, this.#ended])
+    return report ?? { latencies: { before: [], during: [] }, faults: ['the bystander’s thread ended'] }
+  }
+
+  async stop(): Promise<void> {
+    await this.#worker.terminate()
+  }
+
+  #ask(ask: BystanderAsk): void {
+    this.#worker.postMessage(ask)
+  }
+}
+
+const READY_MS = 20_000
+
+/** The latency that 99 of 100 do not pass; undefined of nothing. */
+export const p99 = (latencies: readonly number[]): number | undefined => {
+  const sorted = [...latencies].sort((a, b) => a - b)
+  return sorted[Math.max(0, Math.ceil(sorted.length * 0.99) - 1)]
+}

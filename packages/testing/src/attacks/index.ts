@@ -1,0 +1,8 @@
+export type { Attack, Attempt } from './attack.js'
+export type { Scale } from './attacker.js'
+export { type AttackedNode, type AttackedNodeOptions, startAttackedNode } from './attacked-node.js'
+export { type SigningKey } from './forge-token.js'
+export { ATTACKS } from './list.js'
+export { type AttackOptions, type AttackReport, type AttackRow, runAttacks } from './run-attacks.js'
+export { attackTable } from './table.js'
+export type { TargetOptions } from './target.js'

@@ -1,0 +1,27 @@
+import type { Attack } from './attack.js'
+import { CLAIM_ATTACKS } from './claims.js'
+import { COMMAND_ATTACKS } from './commands.js'
+import { COMPRESSION_ATTACKS } from './compression.js'
+import { FLOOD_ATTACKS } from './floods.js'
+import { FRAME_ATTACKS } from './frames.js'
+import { FUZZ_ATTACKS } from './fuzz.js'
+import { TIMING_ATTACKS } from './key-timing.js'
+import { NAME_ATTACKS } from './names.js'
+import { ORIGIN_ATTACKS } from './origins.js'
+import { SLOW_ATTACKS } from './slow.js'
+import { SIGNATURE_ATTACKS } from './signatures.js'
+
+/** All of them, in the order in which they are run. */
+export const ATTACKS: readonly Attack[] = [
+  ...ORIGIN_ATTACKS,
+  ...SIGNATURE_ATTACKS,
+  ...CLAIM_ATTACKS,
+  ...NAME_ATTACKS,
+  ...COMMAND_ATTACKS,
+  ...FRAME_ATTACKS,
+  ...COMPRESSION_ATTACKS,
+  ...FLOOD_ATTACKS,
+  ...SLOW_ATTACKS,
+  ...FUZZ_ATTACKS,
+  ...TIMING_ATTACKS,
+]

@@ -1,0 +1,101 @@
+import type { Attack } from './attack.js'
+import type { Attacker } from './attacker.js'
+
+const FOREIGN = 'https://evil.example'
+const onlyDev = ({ facts }: Attacker): string | undefined =>
+  facts.isDev ? undefined : 'only the dev profile trusts whoever reaches it'
+
+const crossSite: Attack = {
+  name: 'cross-site-hijack',
+  threat: 'a page of another site opens a WebSocket with the cookies of its visitor',
+  refusals: ['403 foreign-origin'],
+  run: async (attacker) => {
+    const { host, hostname } = attacker.target.url
+    const origins: readonly (string | readonly string[])[] = [
+      FOREIGN,
+      'null',
+      '',
+      'file://',
+      `http://${host}.evil.example`,
+      `http://evil.example/${host}`,
+      `http://evil.example#${host}`,
+      `http://${host}@evil.example`,
+      `http://${hostname}:1`,
+      [FOREIGN, `http://${host}`],
+      [`http://${host}`, FOREIGN],
+    ]
+    for (const origin of origins) {
+      const answer = await attacker.answerToRequest(attacker.handshake({ Origin: origin }))
+      attacker.saw(`Origin: ${[origin].flat().join(' and ')}`, answer)
+    }
+  },
+}
+
+const HOSTS = ['evil.example', '127.0.0.1.evil.example', 'localhost.evil.example', '192.0.2.1', 'evil.example:8080']
+
+/**
+ * A rebound page has the node's address under a name of its own, so its Origin is that of its Host. It has no cookies and no
+ * tokens of the node's visitors: a node that asks for tokens is defended by them, the dev profile must look at the name.
+ */
+const rebinding: Attack = {
+  name: 'dns-rebinding',
+  threat: 'a page whose own name was pointed at the node speaks to it as if it were the page’s own server',
+  refusals: ['403 dev-foreign-host', 'unauthorized 4501'],
+  obstacle: ({ facts }) =>
+    facts.takesAnonymous && !facts.isDev ? 'the node lets everybody in without a token, whatever its name' : undefined,
+  run: async (attacker) => {
+    for (const host of HOSTS) {
+      const headers = { Host: host, Origin: `http://${host}` }
+      const status = await attacker.answerToRequest(attacker.handshake(headers))
+      attacker.saw(`Host: ${host}`, status === '101' ? await attacker.answerToToken(undefined, { headers }) : status)
+    }
+  },
+}
+
+const devPages: Attack = {
+  name: 'dns-rebinding-of-health',
+  threat: 'a rebound page reads what a developer’s node says over HTTP',
+  refusals: ['403 dev-foreign-host'],
+  obstacle: onlyDev,
+  run: async (attacker) => {
+    for (const host of HOSTS) {
+      const { pathname } = attacker.target.healthUrl
+      const request = `GET ${pathname} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`
+      attacker.saw(`Host: ${host}`, await attacker.answerToRequest(request))
+    }
+  },
+}
+
+const forwarded: Attack = {
+  name: 'forwarded-to-dev',
+  threat: 'a tunnel or a proxy brings the world to a node that trusts its own machine',
+  refusals: ['403 dev-forwarded'],
+  obstacle: onlyDev,
+  run: async (attacker) => {
+    for (const name of ['X-Forwarded-For', 'Forwarded', 'X-Real-IP', 'Via', 'X-Forwarded-Host', 'X-Forwarded-Proto']) {
+      attacker.saw(name, await attacker.answerToRequest(attacker.handshake({ [name]: '192.0.2.1' })))
+    }
+  },
+}
+
+const paths: Attack = {
+  name: 'path-tricks',
+  threat: 'another spelling of the path gets past what guards the right one',
+  refusals: ['404 not-found'],
+  run: async (attacker) => {
+    const { pathname, host } = attacker.target.url
+    const tricks = [
+      `/x/..${pathname}`,
+      `/${pathname}`,
+      `${pathname}/`,
+      `${pathname}%00`,
+      pathname.toUpperCase() === pathname ? `${pathname}x` : pathname.toUpperCase(),
+      `http://${host}${pathname}`,
+      `${pathname};x`,
+    ]
+    for (const path of tricks) attacker.saw(path, await attacker.answerToRequest(attacker.handshake({}, path)))
+  },
+}
+
+/** Pages, names and paths: what is refused before a connection is one. */
+export const ORIGIN_ATTACKS: readonly Attack[] = [crossSite, rebinding, devPages, forwarded, paths]
