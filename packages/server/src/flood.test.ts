@@ -2,6 +2,7 @@ import { setImmediate as endOfTurn } from 'node:timers/promises'
 import { channel, defineContract } from '@tidings/contract'
 import { frame, RawSocket } from '@tidings/testing'
 import { expect, test } from 'vitest'
+import { memory } from './backend/memory/index.js'
 import { Channels } from './channels.js'
 import { allow, connect, nodeSide, start, until } from './node.fixture.js'
 
@@ -51,6 +52,36 @@ test.each(small)(
     await raw.ended
   },
 )
+
+test('handles a frame of many commands in parts, in order, so that others have a turn between them', async () => {
+  const backend = memory()
+  const node = await start({ backend })
+  const count = 1500
+  let inTurn = 0
+  let mostInTurn = 0
+  let total = 0
+  const log = { name: 'long:a', durability: 'memory', history: { maxCount: 10_000 }, dedupeWindowMs: 120_000 } as const
+  await backend.log.watch(log, {
+    publication: () => {
+      total += 1
+      inTurn += 1
+    },
+    suspect: () => expect.unreachable(),
+  })
+  const client = await connect(node)
+  client.send(
+    Array.from({ length: count }, (_, index) => ({ type: 'publish', id: 10 + index, channel: 'long:a', data: 1 })),
+  )
+  while (total < count) {
+    await endOfTurn()
+    mostInTurn = Math.max(mostInTurn, inTurn)
+    inTurn = 0
+  }
+  await client.find((item) => 'id' in item && item.id === 9 + count)
+  expect(mostInTurn).toBeLessThanOrEqual(256)
+  const offsets = client.received.flatMap((item) => (item.type === 'published' ? [item.offset] : []))
+  expect(offsets).toEqual(Array.from({ length: count }, (_, index) => index + 1))
+})
 
 test('reads from a connection that floods once in a turn of the event loop, and then from the others', async () => {
   const node = await start()
@@ -128,4 +159,12 @@ test('does not forget what a channel has left of its rate when many others come'
   for (let index = 0; index < 25_000; index++) channels.find(`a:${index}`)
   expect(take('a:busy')).toBe(false)
   expect(take('a:quiet')).toBe(true)
+})
+
+test('a peer that does not take part in the closing handshake loses its socket soon', { timeout: 15_000 }, async () => {
+  const node = await start()
+  const raw = await RawSocket.open(node.port)
+  raw.write(frame('not JSON'))
+  await raw.ended
+  expect(raw.frames.at(-1)?.opcode).toBe(8)
 })

@@ -41,10 +41,13 @@ export interface Dispatch {
 /** A command, or the error reply of one that was malformed: answered in its place. */
 export type Received = { readonly command: Command } | { readonly reply: Reply }
 
+/** Then the others have their turn: a full socket may bring thousands at once. */
+const MAX_STARTED_IN_TURN = 256
+
 /**
  * A session's commands in the order they came. Order: each is started only when the one before it was admitted; replies
- * may overtake each other. With too many unanswered, or a peer that does not take its replies, the connection is not read
- * from, so the queue is bounded by what one read brings.
+ * may overtake each other. With too many unanswered, too many in one turn, or a peer that does not take its replies, the
+ * connection is not read from, so the queue is bounded by what one read brings.
  */
 export class CommandQueue {
   readonly #session: Session
@@ -58,6 +61,9 @@ export class CommandQueue {
   #paused = false
   #awaitsDrain = false
   #ended = false
+  #turnNumber = 0
+  #startedInTurn = 0
+  #givesWay = false
 
   constructor(session: Session, dispatch: Dispatch, maxInFlight: number) {
     this.#session = session
@@ -84,15 +90,32 @@ export class CommandQueue {
   }
 
   #run(): void {
-    if (this.#running) return
+    if (this.#running || this.#givesWay) return
     this.#running = true
-    while (this.#next < this.#waiting.length && !this.#mustWait()) {
+    while (this.#next < this.#waiting.length && !this.#mustWait() && this.#hasTurn()) {
       const received = this.#waiting[this.#next++]
       if (received !== undefined) this.#start(received)
     }
     if (this.#next >= this.#waiting.length) this.#forgetStarted()
     this.#running = false
     this.#regulateReading()
+  }
+
+  /** Whether one more may be started in this turn of the event loop; if not, it goes on in the next one. */
+  #hasTurn(): boolean {
+    const { turnNumber } = this.#session.connection.outbound
+    if (turnNumber !== this.#turnNumber) this.#startedInTurn = 0
+    this.#turnNumber = turnNumber
+    if (this.#startedInTurn === MAX_STARTED_IN_TURN) {
+      this.#givesWay = true
+      setImmediate(() => {
+        this.#givesWay = false
+        this.#run()
+      })
+      return false
+    }
+    this.#startedInTurn += 1
+    return true
   }
 
   #mustWait(): boolean {

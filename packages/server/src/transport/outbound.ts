@@ -83,6 +83,10 @@ export class Outbound implements Deferred, Waiting {
     return this.#socket.writableLength + (this.#held?.length ?? 0)
   }
 
+  get turnNumber(): number {
+    return this.#turn.number
+  }
+
   /** Encodes one reply or push for this connection alone. */
   send(message: object): void {
     this.write(buildDataFrame(this.#codec.encode(message)))

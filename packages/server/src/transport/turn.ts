@@ -12,6 +12,13 @@ export class Turn {
   #outbounds: Deferred[] = []
   #scheduled = false
   #isEnding = false
+  #number = 0
+
+  /** Another one in each turn. */
+  get number(): number {
+    this.#schedule()
+    return this.#number
+  }
 
   /** While feeds end the turn: then connections do, before anything else happens. */
   get isEnding(): boolean {
@@ -47,6 +54,7 @@ export class Turn {
     const outbounds = this.#outbounds
     this.#outbounds = []
     this.#scheduled = false
+    this.#number += 1
     for (const outbound of outbounds) outbound.endTurn()
   }
 }

@@ -47,6 +47,9 @@ export interface WebSocketEndpoint {
 
 export const CODECS: readonly Codec[] = [jsonCodec, msgpackCodec]
 
+/** How long a peer may take for its part of the closing handshake; ws's own 30 seconds would let it hold a socket and a place. */
+const CLOSING = { closeTimeout: 5000 }
+
 /** Closes by which a peer says that it will not come back: normal, going away, and one without a code. */
 const GOODBYES: readonly number[] = [1000, 1001, 1005]
 
@@ -89,6 +92,7 @@ export const attachWebSockets = (server: HttpServer | HttpsServer, endpoint: Web
     noServer: true,
     clientTracking: false,
     autoPong: false,
+    ...CLOSING,
     // Without context takeover a frame is compressed once for everybody, and no connection keeps a window.
     perMessageDeflate: endpoint.compression && { serverNoContextTakeover: true, clientNoContextTakeover: true },
     WebSocket: ServedWebSocket,
