@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { once } from 'node:events'
 import { join } from 'node:path'
@@ -36,6 +36,23 @@ describe('tidings serve', () => {
     expect(answers.map(({ status }) => status)).toEqual([404, 405, 426])
     for (const answer of answers) expect(await answer.json()).toHaveProperty('code')
   })
+
+  it.runIf(process.platform === 'linux').each(['0', '2'])(
+    'lets more than a thousand connections wait while it does not come to accept them, with %s workers',
+    async (workers) => {
+      const { run, port } = await served([...MEMORY_DEV, '--workers', workers])
+      const allowed = Number(await readFile('/proc/sys/net/core/somaxconn', 'utf8'))
+      const count = Math.min(1200, allowed)
+      run.kill('SIGSTOP')
+      const sockets = Array.from({ length: count }, () => connect(port, '127.0.0.1').on('error', () => undefined))
+      onTestFinished(() => {
+        for (const socket of sockets) socket.destroy()
+      })
+      await Promise.all(sockets.map((socket) => once(socket, 'connect')))
+      run.kill('SIGCONT')
+      expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200)
+    },
+  )
 
   it.each(['SIGINT', 'SIGTERM'] as const)('says goodbye to clients at %s and ends with 0', async (signal) => {
     const { run, url } = await served(MEMORY_DEV)

@@ -117,6 +117,12 @@ const respond = (response: ServerResponse, status: number, code: string, message
   response.end(response.req.method === 'HEAD' ? undefined : body)
 }
 
+/**
+ * Connections that may wait to be accepted, as far as the kernel lets it (`net.core.somaxconn`): when thousands come back at
+ * once, one that finds no place is tried again a second later. Node's own is 511.
+ */
+const BACKLOG = 16_384
+
 /** The option that names a port: sentences about it say what to change. */
 export type PortOption = '--port' | '--redirect-from'
 
@@ -124,7 +130,7 @@ export type PortOption = '--port' | '--redirect-from'
 export const listen = (server: NetServer, host: string, port: number, option: PortOption = '--port'): Promise<number> =>
   new Promise((resolve, reject) => {
     server.once('error', (error) => reject(new CommandError(EXIT.failure, listenProblem(error, host, port, option))))
-    server.listen({ host, port }, () => resolve((server.address() as AddressInfo).port))
+    server.listen({ host, port, backlog: BACKLOG }, () => resolve((server.address() as AddressInfo).port))
   })
 
 /** Why a server cannot listen, and what to do. */
