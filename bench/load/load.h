@@ -25,7 +25,7 @@
 
 typedef struct Options {
   const char *host, *path, *subprotocol, *helloFile, *publishFile, *scheduleFile, *ready, *ping, *pong;
-  int port, connections, concurrency, publishers, window, payloadBytes, readyCount, topics;
+  int port, connections, concurrency, publishers, window, payloadBytes, readyCount, topics, spinUs;
   double rates[64], warmupSeconds, seconds, limitMs;
   int rateCount;
   pid_t watchPid;
@@ -78,6 +78,7 @@ void openNext(void);
 void send_(Connection *connection, const char *data, size_t length);
 void flush(Connection *connection);
 void end(Connection *connection, const char *why);
+extern uint64_t spunNs; // spent looking for events in vain
 bool handleEvents(int timeoutMs);
 void startSockets(void);
 void watch(int fd);
