@@ -114,8 +114,9 @@ export class Outbound implements Deferred, Waiting {
   write(frame: Buffer): void {
     if (!this.#isOpen()) return
     if (this.#corked) this.#socket.write(frame)
-    else if (this.#held === undefined && this.#turn.isEnding) this.#hold(frame)
-    else this.#cork(frame)
+    else if (this.#held !== undefined || !this.#turn.isEnding) this.#cork(frame)
+    else if (this.#turn.isLastFeed) this.#writeAtOnce(frame)
+    else this.#hold(frame)
     this.#bytesAfterMark += frame.length
     if (this.#bytesAfterMark >= this.#markIntervalBytes && !this.#isMarked) this.#mark()
     if (this.bufferedBytes > MAX_HELD_BYTES) this.endTurn()
@@ -129,7 +130,7 @@ export class Outbound implements Deferred, Waiting {
       this.#corked = false
       this.#socket.uncork()
     }
-    this.#count(this.#socket.writableLength)
+    this.#countWaiting()
   }
 
   /** Calls back once everything buffered has left, or the connection has ended. */
@@ -193,6 +194,15 @@ export class Outbound implements Deferred, Waiting {
     else this.#socket.write(this.#held)
     this.#held = undefined
     this.#socket.write(frame)
+  }
+
+  #writeAtOnce(frame: Buffer): void {
+    this.#socket.write(frame)
+    this.#countWaiting()
+  }
+
+  #countWaiting(): void {
+    this.#count(this.#socket.writableLength)
   }
 
   /** Most peers take everything at once: they cost the total nothing. */

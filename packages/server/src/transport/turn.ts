@@ -12,6 +12,7 @@ export class Turn {
   #outbounds: Deferred[] = []
   #scheduled = false
   #isEnding = false
+  #isLastFeed = false
   #number = 0
 
   /** Another one in each turn. */
@@ -23,6 +24,11 @@ export class Turn {
   /** While feeds end the turn: then connections do, before anything else happens. */
   get isEnding(): boolean {
     return this.#isEnding
+  }
+
+  /** While the only feed left ends it: who has nothing waiting yet gains nothing by waiting. */
+  get isLastFeed(): boolean {
+    return this.#isLastFeed
   }
 
   /** For those who write to connections: they end the turn before any connection does. */
@@ -48,8 +54,14 @@ export class Turn {
     while (this.#feeds.length > 0) {
       const feeds = this.#feeds
       this.#feeds = []
-      for (const feed of feeds) feed.endTurn()
+      let left = feeds.length
+      for (const feed of feeds) {
+        left -= 1
+        this.#isLastFeed = left === 0
+        feed.endTurn()
+      }
     }
+    this.#isLastFeed = false
     this.#isEnding = false
     const outbounds = this.#outbounds
     this.#outbounds = []
