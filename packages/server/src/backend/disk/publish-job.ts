@@ -1,4 +1,4 @@
-import type { BackendError, LogChannel, NewPublication, PublishResult } from '../backend.js'
+import type { BackendError, LogChannel, NewPublication, PublishResult, StoredPublication } from '../backend.js'
 import type { Dedupe, PublicationKey } from './dedupe.js'
 import { publicationBytes } from '../publication-size.js'
 import type { DiskChannel, Place } from './disk-channel.js'
@@ -69,18 +69,18 @@ export class PublishJob implements Job {
     const place = log.append(writes, this.#record, this.#historyBytes, this.#context.now())
     this.#log = log
     this.#place = place
-    this.#result = { ...place, durability: 'disk', duplicate: false }
+    const { offset, position, time } = place
+    this.#result = { offset, position, time, durability: 'disk', duplicate: false }
     if (this.#key !== undefined) dedupe.remember(this.#key, place, this.#channel.dedupeWindowMs)
   }
 
   tell(): void {
     const listeners = this.#log?.listeners
     if (this.#place === undefined || listeners === undefined || listeners.count === 0) return
+    const { offset, position, time } = this.#place
     const { payload, publisher, id, key, tags } = this.#publication ?? decodeRecord(this.#record)
-    listeners.tell({
-      ...{ ...this.#place, payload, publisher, id },
-      ...(key === undefined ? {} : { key }),
-      ...(tags === undefined ? {} : { tags }),
-    })
+    const stored: StoredPublication = { offset, position, time, payload, publisher, id }
+    if (key === undefined && tags === undefined) return listeners.tell(stored)
+    listeners.tell({ ...stored, ...(key === undefined ? {} : { key }), ...(tags === undefined ? {} : { tags }) })
   }
 }
