@@ -27,12 +27,29 @@ const trimmings = (publication: NewPublication): string => {
 /**
  * 16 bytes of SHA-256 over payload kind and bytes, key and tags, one byte a character: equal for equal publications only.
  */
-export const payloadHash = (publication: NewPublication): string => {
+const payloadHash = (publication: NewPublication): string => {
   const { payload } = publication
   const extra = trimmings(publication)
   const head = `${typeof payload === 'string' ? 't' : 'b'}${extra.length}:${extra}`
   if (typeof payload === 'string' && payload.length < LONG_LENGTH) return shortHash(head + payload)
   return createHash('sha256').update(head).update(payload).digest('binary').slice(0, HASH_BYTES)
+}
+
+/** What a publish is known by: hashes, one byte a character. */
+export interface PublicationKey {
+  /** Of log, scope and id. */
+  readonly key: string
+  /** Of everything else. */
+  readonly payloadHash: string
+}
+
+/** `log` stands for the channel. Lengths are hashed too, so that no two triples are the same text. */
+export const publicationKey = (log: string, publication: NewPublication): PublicationKey => {
+  const { scope, id } = publication
+  return {
+    key: shortHash(`${log.length}:${log}${scope.length}:${scope}${id}`),
+    payloadHash: payloadHash(publication),
+  }
 }
 
 /** 16 bytes of SHA-256, one byte a character. */

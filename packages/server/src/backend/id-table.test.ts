@@ -10,16 +10,21 @@ const entry = (number: number, expiresAt = 1000): IdEntry => ({
 
 const keyOf = (number: number): string => shortHash(`id ${number}`)
 
-/** Looks at every slot once, and at what moved. */
-const sweepAll = (table: IdTable, now: number): readonly number[] => {
-  const tags: number[] = []
-  table.sweep(now, table.bytes / 64 + 300 + table.size, (tag) => tags.push(tag))
-  return tags
+/** A table, and a look at every slot of it and at what moved: the tags that were forgotten. */
+const setUp = (maxEntries = Infinity) => {
+  let tags: number[] = []
+  const table = new IdTable(maxEntries, (tag) => tags.push(tag))
+  const sweepAll = (now: number): readonly number[] => {
+    tags = []
+    table.sweep(now, table.bytes / 64 + 300 + table.size)
+    return tags
+  }
+  return { table, sweepAll }
 }
 
 describe('IdTable', () => {
   it('gives what was set, whole, among many', () => {
-    const table = new IdTable()
+    const { table } = setUp()
     for (let number = 0; number < 100_000; number += 1) table.set(keyOf(number), entry(number))
     expect(table.size).toBe(100_000)
     for (let number = 0; number < 100_000; number += 997) expect(table.get(keyOf(number))).toEqual(entry(number))
@@ -27,7 +32,7 @@ describe('IdTable', () => {
   })
 
   it('keeps numbers of the size that offsets, times and tags may have', () => {
-    const table = new IdTable()
+    const { table } = setUp()
     const large = { ...entry(1), offset: 2 ** 48 - 1, time: 2 ** 45, expiresAt: 2 ** 45 + 0.5, tag: 2 ** 32 - 1 }
     table.set(keyOf(1), large)
     expect(table.get(keyOf(1))).toEqual(large)
@@ -42,7 +47,7 @@ describe('IdTable', () => {
       does: fc.constantFrom('set', 'set', 'delete', 'sweep'),
     })
     const run = (steps: readonly { key: number; expiresAt: number; does: string }[]): void => {
-      const table = new IdTable()
+      const { table, sweepAll } = setUp()
       const map = new Map<string, IdEntry>()
       for (const { key, expiresAt, does } of steps) {
         const name = keys[key] ?? ''
@@ -55,7 +60,7 @@ describe('IdTable', () => {
         } else {
           const now = expiresAt - 5
           const due = [...map].filter(([, one]) => one.expiresAt <= now)
-          expect([...sweepAll(table, now)].sort()).toEqual(due.map(([, { tag }]) => tag).sort())
+          expect([...sweepAll(now)].sort()).toEqual(due.map(([, { tag }]) => tag).sort())
           for (const [one] of due) map.delete(one)
         }
         expect(table.size).toBe(map.size)
@@ -67,11 +72,11 @@ describe('IdTable', () => {
   })
 
   it('takes less than 110 bytes an id, and gives memory back', () => {
-    const table = new IdTable()
+    const { table, sweepAll } = setUp()
     for (let number = 0; number < 200_000; number += 1) table.set(keyOf(number), entry(number))
     expect(table.bytes / table.size).toBeLessThan(110)
-    expect(sweepAll(table, 1000)).toHaveLength(200_000)
-    sweepAll(table, 1000)
+    expect(sweepAll(1000)).toHaveLength(200_000)
+    sweepAll(1000)
     expect([table.size, table.bytes]).toEqual([0, 0])
   })
 })

@@ -16,19 +16,35 @@ export interface IdEntry {
 
 const SHARDS = 256
 
+/** Slots that are looked at with each new id … */
+const SWEPT_AT_PUBLISH = 16
+/** … while it is full … */
+const SWEPT_WHEN_FULL = 1024
+/** … and the part of all that is looked at now and then in any case. */
+const SWEPT_PART = 16
+
 /**
  * Publication ids by hash, in millions: 64 bytes each outside the garbage collector's heap, which would look at every
  * object of a map again and again. Growing touches one of 256 parts at a time, so that nobody waits for it.
  *
- * Nothing goes by itself: `sweep` forgets what has expired, a few slots at each call.
+ * What has expired is forgotten a few slots at a time: as fast as something comes, and by `tidy`. `now` is in the unit of
+ * the entries' ends.
  */
 export class IdTable {
   readonly #shards: (IdShard | undefined)[] = Array.from({ length: SHARDS }, () => undefined)
   readonly #key = Buffer.alloc(HASH_BYTES)
   readonly #keyWords = new Uint32Array(this.#key.buffer, this.#key.byteOffset, HASH_BYTES / 4)
+  readonly #maxEntries: number
+  readonly #forgotten: (tag: number) => void
   #size = 0
   #sweptShard = 0
   #sweptSlot = 0
+
+  /** `forgotten` is told the tag of each entry that has expired, when it goes. */
+  constructor(maxEntries: number, forgotten: (tag: number) => void = () => undefined) {
+    this.#maxEntries = maxEntries
+    this.#forgotten = forgotten
+  }
 
   get size(): number {
     return this.#size
@@ -56,8 +72,20 @@ export class IdTable {
     if (this.#shardOf(key)?.delete(this.#keyWords) === true) this.#size -= 1
   }
 
-  /** Looks at `slots` more of them and forgets those that have expired; `forgotten` is told of each one's tag. */
-  sweep(now: number, slots: number, forgotten: (tag: number) => void): void {
+  /** Whether one more may be remembered. */
+  hasRoom(now: number): boolean {
+    this.sweep(now, SWEPT_AT_PUBLISH)
+    if (this.#size >= this.#maxEntries) this.sweep(now, SWEPT_WHEN_FULL)
+    return this.#size < this.#maxEntries
+  }
+
+  /** Forgets a part of what has expired. Call it now and then. */
+  tidy(now: number): void {
+    this.sweep(now, this.#size / SWEPT_PART + SWEPT_WHEN_FULL)
+  }
+
+  /** Looks at `slots` more of them, and forgets what has expired there. */
+  sweep(now: number, slots: number): void {
     for (let left = slots; left > 0; left -= 1) {
       const shard = this.#shards[this.#sweptShard]
       if (shard === undefined || this.#sweptSlot >= shard.capacity) {
@@ -73,7 +101,7 @@ export class IdTable {
       } else {
         // What stood behind it may have moved into its slot, which is looked at again.
         this.#size -= 1
-        forgotten(tag)
+        this.#forgotten(tag)
       }
     }
   }

@@ -1,9 +1,8 @@
-import { BackendError, type NewPublication, type PublishResult } from '../backend.js'
+import { BackendError, type PublishResult } from '../backend.js'
 import { Deque } from '../deque.js'
-import { HASH_BYTES, payloadHash } from '../fingerprint.js'
+import { HASH_BYTES, type PublicationKey } from '../fingerprint.js'
 import { IdTable } from '../id-table.js'
 import { formatPosition } from '../position.js'
-import { dedupeKey } from './keys.js'
 import type { Lineage } from './lineage.js'
 import type { RunningClock } from './running-clock.js'
 import type { Store, Writes } from './store.js'
@@ -23,12 +22,6 @@ interface Row {
   readonly count: number
 }
 
-/** What a publish is known by: hashes, one byte a character. */
-export interface PublicationKey {
-  readonly key: string
-  readonly payloadHash: string
-}
-
 const NUMBER_BYTES = 6
 const KEY_BYTES = 2 * NUMBER_BYTES
 const ENTRY_BYTES = 2 * HASH_BYTES + 2 * NUMBER_BYTES + 4
@@ -37,18 +30,11 @@ const ALL = { start: Buffer.alloc(KEY_BYTES), end: Buffer.alloc(KEY_BYTES, 0xff)
 /** The queue of what was read from the disk, whose windows are not known. */
 const FROM_DISK = 0
 
-/** Slots of the table looked at for each new id, and more while it is full: what has expired goes as fast as something comes. */
-const SWEPT_AT_PUBLISH = 16
-const SWEPT_WHEN_FULL = 1024
-/** … and the part of it that is looked at now and then in any case. */
-const SWEPT_PART = 16
-
 export class Dedupe {
   readonly #clock: RunningClock
   readonly #lineage: Lineage
-  readonly #maxEntries: number
   /** Ends are of the running clock, tags are numbers of incarnations. */
-  readonly #ids = new IdTable()
+  readonly #ids: IdTable
   /** By window: rows of one window end in the order they were written. */
   readonly #rows = new Map<number, Deque<Row>>()
   /** Of the batch under way, by window. */
@@ -59,12 +45,8 @@ export class Dedupe {
   constructor(store: Store, clock: RunningClock, lineage: Lineage, maxEntries: number) {
     this.#clock = clock
     this.#lineage = lineage
-    this.#maxEntries = maxEntries
+    this.#ids = new IdTable(maxEntries)
     for (const { key, value } of store.scan('dedupe', ALL)) this.#load(Buffer.from(key), value)
-  }
-
-  keyOf(channel: string, publication: NewPublication): PublicationKey {
-    return { key: dedupeKey(channel, publication), payloadHash: payloadHash(publication) }
   }
 
   /** The first publish's result if the id is within its window. Throws BackendError `id-conflict`. */
@@ -81,9 +63,7 @@ export class Dedupe {
 
   /** Throws BackendError `overloaded` if there is no room for one more. */
   checkRoom(): void {
-    this.#sweep(SWEPT_AT_PUBLISH)
-    if (this.#ids.size >= this.#maxEntries) this.#sweep(SWEPT_WHEN_FULL)
-    if (this.#ids.size < this.#maxEntries) return
+    if (this.#ids.hasRoom(this.#clock.now())) return
     throw new BackendError('overloaded', 'Too many publication ids within their dedupe windows.')
   }
 
@@ -126,7 +106,7 @@ export class Dedupe {
 
   /** Forgets a part of what has ended. Call it now and then. */
   tidy(): void {
-    this.#sweep(this.#ids.size / SWEPT_PART + SWEPT_WHEN_FULL)
+    this.#ids.tidy(this.#clock.now())
   }
 
   /** Whether any window has ended, so that a batch should be written to remove its ids. */
@@ -186,10 +166,6 @@ export class Dedupe {
       })
     }
     this.#queueOf(FROM_DISK).push({ expiresAt, key, count: value.length / ENTRY_BYTES })
-  }
-
-  #sweep(slots: number): void {
-    this.#ids.sweep(this.#clock.now(), slots, () => undefined)
   }
 }
 

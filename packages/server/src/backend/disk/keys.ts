@@ -1,6 +1,3 @@
-import type { NewPublication } from '../backend.js'
-import { shortHash } from '../fingerprint.js'
-
 const OFFSET_BYTES = 6
 
 /** Makes the keys of the table `log`: length of the channel's name, the name, the offset big-endian, so that they sort. */
@@ -24,7 +21,3 @@ export class LogKeys {
     return Buffer.from(key.buffer, key.byteOffset, key.byteLength).readUIntBE(this.prefix.length, OFFSET_BYTES)
   }
 }
-
-/** Key of the table `dedupe`: a hash of channel, scope and id, with lengths so that no two triples are the same text. */
-export const dedupeKey = (channel: string, { scope, id }: NewPublication): string =>
-  shortHash(`${channel.length}:${channel}${scope.length}:${scope}${id}`)

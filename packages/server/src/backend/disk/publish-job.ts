@@ -1,5 +1,6 @@
 import type { BackendError, LogChannel, NewPublication, PublishResult, StoredPublication } from '../backend.js'
-import type { Dedupe, PublicationKey } from './dedupe.js'
+import type { Dedupe } from './dedupe.js'
+import { type PublicationKey, publicationKey } from '../fingerprint.js'
 import { publicationBytes } from '../publication-size.js'
 import type { DiskChannel, Place } from './disk-channel.js'
 import { decodeRecord, encodeRecord } from './record.js'
@@ -47,7 +48,7 @@ export class PublishJob implements Job {
     this.#context = context
     this.#channel = channel
     this.#publication = publication.payload.length < LARGE_LENGTH ? publication : undefined
-    this.#key = publication.isUnrepeatable === true ? undefined : context.dedupe.keyOf(channel.name, publication)
+    this.#key = publication.isUnrepeatable === true ? undefined : publicationKey(channel.name, publication)
     this.#record = encodeRecord(publication)
     this.#historyBytes = publicationBytes(publication)
     this.bytes = this.#record.length + OVERHEAD_BYTES

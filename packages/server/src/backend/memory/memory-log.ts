@@ -13,6 +13,7 @@ import {
   type Watch,
 } from '../backend.js'
 import type { Clock } from '../../clock.js'
+import { publicationKey } from '../fingerprint.js'
 import { readPage } from '../read-page.js'
 import { ChannelLog } from './channel-log.js'
 import { DedupeIndex } from './dedupe-index.js'
@@ -81,7 +82,7 @@ export class MemoryLog implements Log {
     const log = this.#logOf(channel, monotonic)
     if (log === undefined) return Promise.reject(tooManyLogs())
     if (publication.isUnrepeatable === true) return this.#store(channel, log, publication)
-    const key = this.#dedupe.keyOf(log, publication)
+    const key = publicationKey(log.epoch, publication)
     const first = this.#dedupe.find(key, monotonic)
     if (first !== undefined) {
       const { offset, time } = first
@@ -163,7 +164,7 @@ export class MemoryLog implements Log {
   sweep(): void {
     const now = this.#options.clock.now()
     const monotonic = this.#options.clock.monotonic()
-    this.#dedupe.sweep(monotonic)
+    this.#dedupe.tidy(monotonic)
     this.#sweeping ??= this.#logs.values()
     for (let count = 0; count < SWEEP_LOGS; count += 1) {
       const next = this.#sweeping.next()
