@@ -1,5 +1,9 @@
+import { PassThrough } from 'node:stream'
+import { jsonCodec } from '@tidings/protocol'
 import { describe, expect, it } from 'vitest'
+import { Outbound } from './outbound.js'
 import { OutboundTotal, type Waiting } from './outbound-total.js'
+import { Turn } from './turn.js'
 
 const MAX = 1000
 
@@ -8,14 +12,15 @@ const setUp = () => {
   const total = new OutboundTotal(MAX, () => ended.push('told'))
   const peer = (name: string) => {
     const one = {
-      bufferedBytes: 0,
+      waitingBytes: 0,
+      countedBytes: 0,
       terminate: () => {
         ended.push(name)
-        one.bufferedBytes = 0
+        one.waitingBytes = 0
       },
       holds: (bytes: number) => {
-        one.bufferedBytes = bytes
-        total.count(one satisfies Waiting, bytes)
+        one.waitingBytes = bytes
+        total.count(one satisfies Waiting)
       },
     }
     return one
@@ -46,10 +51,39 @@ describe('what waits for all connections', () => {
     const { ended, peer } = setUp()
     const [quick, slow] = [peer('quick'), peer('slow')]
     quick.holds(900)
-    quick.bufferedBytes = 0
+    quick.waitingBytes = 0
     slow.holds(800)
     slow.holds(0)
     quick.holds(900)
     expect(ended).toEqual([])
+  })
+})
+
+describe('a connection for which bytes wait', () => {
+  it('is counted again when as many wait as before, though the total saw them go meanwhile', () => {
+    const ended: string[] = []
+    const total = new OutboundTotal(MAX, () => ended.push('told'))
+    const connection = (name: string) => {
+      const socket = new PassThrough()
+      let waiting = 0
+      Object.defineProperty(socket, 'writableLength', { get: () => waiting })
+      const terminate = (): void => {
+        ended.push(name)
+        socket.destroy()
+      }
+      const limits = { maxBufferedBytes: 1e6, maxUnreadBytes: 1e6 }
+      const outbound = new Outbound(socket, { readyState: 1, terminate }, jsonCodec, new Turn(), limits, total)
+      return (bytes: number) => {
+        waiting = bytes
+        outbound.endTurn()
+        return (left: number) => void (waiting = left)
+      }
+    }
+    const [one, other] = [connection('one'), connection('other')]
+    one(700)(0)
+    other(400) // Over the limit as far as is known: the total looks, and nothing waits for the first any more.
+    expect(ended).toEqual([])
+    one(700)
+    expect(ended).toEqual(['one', 'told'])
   })
 })

@@ -1,7 +1,9 @@
 /** Who has bytes waiting. */
 export interface Waiting {
-  /** Bytes that its peer has not taken, as they are now. */
-  readonly bufferedBytes: number
+  /** Bytes that its peer has not taken, as they are now; 0 once the connection is gone. */
+  readonly waitingBytes: number
+  /** The total's: as it counted them last. 0 at first. */
+  countedBytes: number
   /** Ends the connection at once, with what waits for it. */
   terminate(): void
 }
@@ -19,8 +21,8 @@ const LOW = 0.75
 export class OutboundTotal {
   readonly #maxBytes: number
   readonly #ended: () => void
-  /** As it was counted last: peers take what waits for them without a word. */
-  readonly #waiting = new Map<Waiting, number>()
+  /** Those that were counted with some: peers take what waits for them without a word. */
+  readonly #waiting = new Set<Waiting>()
   #bytes = 0
 
   /** `ended` is called for each connection that is ended. */
@@ -29,29 +31,30 @@ export class OutboundTotal {
     this.#ended = ended
   }
 
-  /** Bytes wait for `one`, or none any more. Call it after a write, and at the end. */
-  count(one: Waiting, bytes: number): void {
-    this.#bytes += bytes - (this.#waiting.get(one) ?? 0)
-    if (bytes > 0) this.#waiting.set(one, bytes)
-    else this.#waiting.delete(one)
+  /** Call it after a write, and at the end. Most peers take everything at once: they cost nothing. */
+  count(one: Waiting): void {
+    const bytes = one.waitingBytes
+    if (bytes === one.countedBytes) return
+    this.#note(one, bytes)
     if (this.#bytes > this.#maxBytes) this.#relieve()
   }
 
+  #note(one: Waiting, bytes: number): void {
+    this.#bytes += bytes - one.countedBytes
+    one.countedBytes = bytes
+    if (bytes > 0) this.#waiting.add(one)
+    else this.#waiting.delete(one)
+  }
+
   #relieve(): void {
-    for (const [one, counted] of this.#waiting) {
-      const bytes = one.bufferedBytes
-      this.#bytes += bytes - counted
-      if (bytes > 0) this.#waiting.set(one, bytes)
-      else this.#waiting.delete(one)
-    }
+    for (const one of this.#waiting) this.#note(one, one.waitingBytes)
     // A count that ends close to the limit must not be repeated with every write from then on.
     if (this.#bytes <= this.#maxBytes * HIGH) return
-    const largest = [...this.#waiting].sort(([, bytes], [, others]) => others - bytes)
-    for (const [one, bytes] of largest) {
+    const largest = [...this.#waiting].sort((one, other) => other.countedBytes - one.countedBytes)
+    for (const one of largest) {
       if (this.#bytes <= this.#maxBytes * LOW) return
-      this.#waiting.delete(one)
-      this.#bytes -= bytes
       one.terminate()
+      this.#note(one, one.waitingBytes)
       this.#ended()
     }
   }

@@ -39,14 +39,13 @@ const MARK_FRAME = buildFrame(OPCODE.ping, MARK)
  * answers none is behind when its socket is full.
  */
 export class Outbound implements Deferred, Waiting {
+  countedBytes = 0
   readonly #socket: Duplex
   readonly #peer: Peer
   readonly #codec: Codec
   readonly #turn: Turn
   readonly #limits: OutboundLimits
   readonly #total: OutboundTotal
-  /** What the node's total has of it. */
-  #countedBytes = 0
   #corked = false
   /** A frame that leaves alone: most of those that a feed brings at the end of the turn need no cork. */
   #held: Buffer | undefined
@@ -81,6 +80,10 @@ export class Outbound implements Deferred, Waiting {
 
   get bufferedBytes(): number {
     return this.#socket.writableLength + (this.#held?.length ?? 0)
+  }
+
+  get waitingBytes(): number {
+    return this.#socket.destroyed ? 0 : this.#socket.writableLength
   }
 
   get turnNumber(): number {
@@ -130,7 +133,7 @@ export class Outbound implements Deferred, Waiting {
       this.#corked = false
       this.#socket.uncork()
     }
-    this.#countWaiting()
+    this.#total.count(this)
   }
 
   /** Calls back once everything buffered has left, or the connection has ended. */
@@ -167,12 +170,6 @@ export class Outbound implements Deferred, Waiting {
     this.#peer.terminate()
   }
 
-  /** The connection is gone, with what waited for it. */
-  closed(): void {
-    this.end()
-    this.#count(0)
-  }
-
   /** Nothing is written any more; whoever waits is let go. */
   end(): void {
     this.#ended = true
@@ -198,18 +195,7 @@ export class Outbound implements Deferred, Waiting {
 
   #writeAtOnce(frame: Buffer): void {
     this.#socket.write(frame)
-    this.#countWaiting()
-  }
-
-  #countWaiting(): void {
-    this.#count(this.#socket.writableLength)
-  }
-
-  /** Most peers take everything at once: they cost the total nothing. */
-  #count(bytes: number): void {
-    if (bytes === this.#countedBytes) return
-    this.#countedBytes = bytes
-    this.#total.count(this, bytes)
+    this.#total.count(this)
   }
 
   #isOpen(): boolean {

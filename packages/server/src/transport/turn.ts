@@ -54,10 +54,8 @@ export class Turn {
     while (this.#feeds.length > 0) {
       const feeds = this.#feeds
       this.#feeds = []
-      let left = feeds.length
       for (const feed of feeds) {
-        left -= 1
-        this.#isLastFeed = left === 0
+        this.#isLastFeed = feed === feeds.at(-1)
         feed.endTurn()
       }
     }

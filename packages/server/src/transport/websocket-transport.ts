@@ -47,7 +47,10 @@ export interface WebSocketEndpoint {
 
 export const CODECS: readonly Codec[] = [jsonCodec, msgpackCodec]
 
-/** How long a peer may take for its part of the closing handshake; ws's own 30 seconds would let it hold a socket and a place. */
+/**
+ * How long a peer may take for its part of the closing handshake; ws's own 30 seconds would let it hold a socket and a place.
+ * Apart, because the types of ws do not have this option yet.
+ */
 const CLOSING = { closeTimeout: 5000 }
 
 /** Closes by which a peer says that it will not come back: normal, going away, and one without a code. */
@@ -171,7 +174,7 @@ function onPong(this: WebSocket, payload: Buffer): void {
 
 function onClose(this: WebSocket, code: number): void {
   const connection = connectionOf(this)
-  connection?.outbound.closed()
+  connection?.outbound.end()
   connection?.handler?.closed(GOODBYES.includes(code))
   connection?.closed()
 }
