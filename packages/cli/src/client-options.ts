@@ -7,8 +7,8 @@ import { WebSocket } from 'ws'
 import { CommandError, EXIT, usageError } from './exit.js'
 
 const DEFAULT_URL = 'ws://127.0.0.1:8080/ws'
-export const DEFAULT_TIMEOUT_SECONDS = 10
-export const MAX_TIMEOUT_SECONDS = 86_400
+const DEFAULT_TIMEOUT_SECONDS = 10
+const MAX_TIMEOUT_SECONDS = 86_400
 /** A person waits for it, and there is one of them: closer together than an application's. */
 const BACKOFF = { minMs: 200, maxMs: 3000 }
 
@@ -20,7 +20,7 @@ export interface ClientFlags {
   readonly timeout: number
 }
 
-export const parseUrl = (text: string): string => {
+const parseUrl = (text: string): string => {
   if (/^(ws|http)s?:\/\/./.test(text) && URL.canParse(text)) return text
   throw new InvalidArgumentError(`It must be an address such as ${DEFAULT_URL}.`)
 }
@@ -41,23 +41,21 @@ export const positiveCount = (text: string): number => {
   throw new InvalidArgumentError('It must be a whole number from 1 up.')
 }
 
+export const urlOption = (description: string, preset = DEFAULT_URL): Option =>
+  new Option('--url <url>', description).env('TIDINGS_URL').default(preset).argParser(parseUrl)
+
+export const timeoutOption = (description: string): Option =>
+  new Option('--timeout <seconds>', description)
+    .default(DEFAULT_TIMEOUT_SECONDS)
+    .argParser(positiveNumber(MAX_TIMEOUT_SECONDS))
+
 /** The options that all clients take. */
 export const addClientOptions = (command: Command): Command =>
   command
-    .addOption(
-      new Option('--url <url>', "the server's WebSocket address")
-        .env('TIDINGS_URL')
-        .default(DEFAULT_URL)
-        .argParser(parseUrl),
-    )
+    .addOption(urlOption("the server's WebSocket address"))
     .addOption(new Option('--token <token>', 'who you are; under --dev just a name').env('TIDINGS_TOKEN'))
     .option('--msgpack', 'speak MessagePack in place of JSON')
-    .option(
-      '--timeout <seconds>',
-      'how long connecting, and an answer, may take',
-      positiveNumber(MAX_TIMEOUT_SECONDS),
-      DEFAULT_TIMEOUT_SECONDS,
-    )
+    .addOption(timeoutOption('how long connecting, and an answer, may take'))
 
 /** Throws a usage error for a name that no channel can have. */
 export const checkChannel = (name: string): string => {

@@ -54,7 +54,9 @@ export const fragments = (pieces: readonly (string | Uint8Array)[], opcode: numb
     pieces.map((piece, index) => frame(piece, { fin: index === pieces.length - 1, opcode: index === 0 ? opcode : 0 })),
   )
 
-/** What WebSocket says for a close frame without a code. */
+/** The opcode of a close frame. */
+const CLOSE = 8
+/** What WebSocket says for one without a code. */
 const NO_CODE = 1005
 
 export interface ReceivedFrame {
@@ -138,20 +140,30 @@ export class RawSocket {
     }
   }
 
-  /** The code of the server's close frame; undefined when the socket closed without one. Answers it. */
+  /** The code of the server's close frame, 1005 when it has none; undefined: no such frame has come. */
+  get receivedClose(): number | undefined {
+    const payload = this.#closeFrame?.payload
+    if (payload === undefined) return undefined
+    return payload.length < 2 ? NO_CODE : payload.readUInt16BE(0)
+  }
+
+  /** The same once it has come or the socket has closed without one. Answers it. */
   async closeCode(): Promise<number | undefined> {
-    const isClose = ({ opcode }: ReceivedFrame): boolean => opcode === 8
-    await Promise.race([this.until(() => this.frames.some(isClose)), this.ended])
-    const close = this.frames.find(isClose)
+    await Promise.race([this.until(() => this.#closeFrame !== undefined), this.ended])
+    const close = this.#closeFrame
     if (close === undefined) return undefined
-    this.write(frame(close.payload, { opcode: 8 }))
+    this.write(frame(close.payload, { opcode: CLOSE }))
     await this.ended
-    return close.payload.length < 2 ? NO_CODE : close.payload.readUInt16BE(0)
+    return this.receivedClose
   }
 
   /** Whether the socket has closed. A method, because it changes while something is awaited. */
   isOver(): boolean {
     return this.#hasEnded
+  }
+
+  get #closeFrame(): ReceivedFrame | undefined {
+    return this.frames.find(({ opcode }) => opcode === CLOSE)
   }
 
   #receive(bytes: Buffer): void {

@@ -1,7 +1,7 @@
 import { text as readAll } from 'node:stream/consumers'
 import type { Revocation } from '@tidings/server'
 import { type Command, Option } from 'commander'
-import { DEFAULT_TIMEOUT_SECONDS, MAX_TIMEOUT_SECONDS, parseUrl, positiveNumber } from '../client-options.js'
+import { timeoutOption, urlOption } from '../client-options.js'
 import { usageError } from '../exit.js'
 import { clientHelp } from '../help.js'
 import { endWithReader, notice, writeLine } from '../output.js'
@@ -39,9 +39,7 @@ export const addRevoke = (program: Command): void => {
     .option('--user <id>', 'the sessions of this user, and all tokens issued to it so far')
     .option('--session <id>', 'this session, and the token that it came with')
     .option('--token-id <jti>', 'the token with this jti, and its sessions; `tidings token --check` tells it')
-    .addOption(
-      new Option('--url <url>', "the server's address").env('TIDINGS_URL').default(DEFAULT_URL).argParser(parseUrl),
-    )
+    .addOption(urlOption("the server's address", DEFAULT_URL))
     .addOption(
       new Option('--token <token>', "an operator's token that was made elsewhere; - reads it from standard input").env(
         'TIDINGS_OPERATOR_TOKEN',
@@ -49,12 +47,7 @@ export const addRevoke = (program: Command): void => {
     )
     .addOption(new Option('--token-key <file>', 'the key: PEM, a JSON Web Key or a secret').conflicts('token'))
     .option('--config <file>', 'the configuration (default: the one that is here)')
-    .option(
-      '--timeout <seconds>',
-      'how long the answer may take',
-      positiveNumber(MAX_TIMEOUT_SECONDS),
-      DEFAULT_TIMEOUT_SECONDS,
-    )
+    .addOption(timeoutOption('how long the answer may take'))
     .addHelpText(
       'after',
       clientHelp(

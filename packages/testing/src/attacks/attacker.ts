@@ -26,7 +26,6 @@ export interface SessionParts {
 }
 
 const ANSWER_MS = 30_000
-const CLOSE = 8
 export const NO_ANSWER = 'no answer'
 
 /** What one attack works with: connections of every kind, which are all gone after it, and a list of what came back. */
@@ -127,12 +126,8 @@ export class Attacker {
 
   /** The code that the node closes with, or `closed` when it just went away. Nobody waits for a closing handshake. */
   async closeOf(raw: RawSocket, limitMs?: number): Promise<string> {
-    const closing = (): RawSocket['frames'][number] | undefined => raw.frames.find(({ opcode }) => opcode === CLOSE)
-    const seen = raw.until(() => closing() !== undefined).catch(() => undefined)
-    const code = seen.then(() => {
-      const payload = closing()?.payload
-      return payload === undefined ? 'closed' : payload.length < 2 ? '1005' : String(payload.readUInt16BE(0))
-    })
+    const seen = raw.until(() => raw.receivedClose !== undefined).catch(() => undefined)
+    const code = seen.then(() => String(raw.receivedClose ?? 'closed'))
     const answer = await this.inTime(code, limitMs)
     raw.socket.destroy()
     return answer

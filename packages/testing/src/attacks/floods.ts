@@ -98,6 +98,15 @@ const subscribes: Attack = {
   },
 }
 
+/** Whether all of so many commands, which were prepared, are answered. */
+const areAnswered = async (attacker: Attacker, count: number): Promise<string> => {
+  const raw = await openSession(attacker)
+  const counting = countReplies(raw, count)
+  await writeAll(raw, attacker.prepared)
+  const answer = counting.then(({ count: answered }) => (answered === count ? ANSWERED : `${answered} answered`))
+  return attacker.inTime(answer, FLOOD_MS)
+}
+
 const frameCount = (attacker: Attacker): number => attacker.size(300_000, 10_000)
 
 const frames: Attack = {
@@ -108,11 +117,7 @@ const frames: Attack = {
   bytes: (attacker) => inPieces(frameCount(attacker), (index) => command(index, { type: 'ping' })),
   run: async (attacker) => {
     const count = frameCount(attacker)
-    const raw = await openSession(attacker)
-    const counting = countReplies(raw, count)
-    await writeAll(raw, attacker.prepared)
-    const answer = counting.then(({ count: answered }) => (answered === count ? ANSWERED : `${answered} answered`))
-    attacker.saw(`${count} pings as commands`, await attacker.inTime(answer, FLOOD_MS))
+    attacker.saw(`${count} pings as commands`, await areAnswered(attacker, count))
   },
 }
 
@@ -133,11 +138,7 @@ const lists: Attack = {
     }),
   run: async (attacker) => {
     const times = listCount(attacker)
-    const raw = await openSession(attacker)
-    const counting = countReplies(raw, PER_LIST * times)
-    await writeAll(raw, attacker.prepared)
-    const answer = counting.then(({ count }) => (count === PER_LIST * times ? ANSWERED : `${count} answered`))
-    attacker.saw(`${times} frames of ${PER_LIST} commands`, await attacker.inTime(answer, FLOOD_MS))
+    attacker.saw(`${times} frames of ${PER_LIST} commands`, await areAnswered(attacker, PER_LIST * times))
   },
 }
 

@@ -73,13 +73,8 @@ const commandsFor = (attacker: Attacker): readonly Readonly<Record<string, unkno
 /** The code that it closed with; `internal` when a reply said that the node failed. */
 const endOf = async (raw: RawSocket): Promise<string> => {
   await raw.ended
-  const close = raw.frames.find(({ opcode }) => opcode === 8)?.payload
   const failed = raw.frames.some(({ opcode, payload }) => opcode < 3 && payload.includes('"internal"'))
-  return failed
-    ? 'an internal error'
-    : close === undefined || close.length < 2
-      ? 'closed'
-      : String(close.readUInt16BE(0))
+  return failed ? 'an internal error' : String(raw.receivedClose ?? 'closed')
 }
 
 const GOODBYE = frame(Buffer.from([0x03, 0xe8]), { opcode: 8 })

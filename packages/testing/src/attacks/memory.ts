@@ -1,17 +1,6 @@
-import { readFileSync } from 'node:fs'
+import { residentBytes } from '../resident-memory.js'
 
-const PAGE_BYTES = 4096
 const LOOK_MS = 50
-
-/** Resident memory of a process in bytes; undefined where it cannot be told. */
-const rssOf = (pid: number | undefined): number | undefined => {
-  if (pid === undefined || process.platform !== 'linux') return undefined
-  try {
-    return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * PAGE_BYTES
-  } catch {
-    return undefined
-  }
-}
 
 /** Watches how much the memory of a process grows at most. */
 export class MemoryWatch {
@@ -22,7 +11,7 @@ export class MemoryWatch {
 
   constructor(pid: number | undefined) {
     this.#pid = pid
-    this.#before = rssOf(pid)
+    this.#before = residentBytes(pid)
     this.#timer = setInterval(() => this.#look(), LOOK_MS)
   }
 
@@ -34,6 +23,6 @@ export class MemoryWatch {
   }
 
   #look(): void {
-    this.#most = Math.max(this.#most, rssOf(this.#pid) ?? 0)
+    this.#most = Math.max(this.#most, residentBytes(this.#pid) ?? 0)
   }
 }

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { cp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -8,6 +8,7 @@ import type { FaultProxy } from '../proxy/fault-proxy.js'
 import type { Recorder } from '../recorder/recorder.js'
 import type { SyncFault } from '../storage-shim/register.js'
 import { SKEW_FILE, SYNC_FILE } from '../workload/server-config.js'
+import { residentBytes } from '../resident-memory.js'
 
 export interface ServerUnderTestOptions {
   /** A folder of its own, with the configuration in it; copies of the data directory go there too. */
@@ -30,7 +31,6 @@ export interface Running {
   readonly port: number
 }
 
-const PAGE_BYTES = 4096
 /** Until a process that was told to stand still does. */
 const STOP_MS = 20
 
@@ -201,14 +201,9 @@ export class ServerUnderTest {
 
   /** Records how much memory the process takes. */
   measure(): void {
-    const pid = this.#running?.process.pid
-    if (pid === undefined || process.platform !== 'linux') return
-    try {
-      const pages = Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1])
-      this.#options.recorder.record({ kind: 'memory', run: this.running.run, rssBytes: pages * PAGE_BYTES })
-    } catch {
-      // It is ending.
-    }
+    const rssBytes = residentBytes(this.#running?.process.pid)
+    if (rssBytes === undefined) return
+    this.#options.recorder.record({ kind: 'memory', run: this.running.run, rssBytes })
   }
 
   async #spawn(fate: StoreFate, data: string): Promise<Running> {
