@@ -1,6 +1,7 @@
 import { statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Database } from 'lmdb'
+import { Reserve } from './reserve.js'
 import {
   type Room,
   type ScanRange,
@@ -14,11 +15,16 @@ import {
 
 export const DATA_FILE = 'data.mdb'
 
-/** ENOSPC, EDQUOT, EFBIG, and LMDB's own MDB_MAP_FULL. */
-const FULL_CODES: readonly unknown[] = [28, 122, 27, -30792]
+/** ENOSPC, EDQUOT, EFBIG as LMDB has them and as Node does, and LMDB's own MDB_MAP_FULL. */
+const FULL_CODES: readonly unknown[] = [28, 122, 27, -30792, 'ENOSPC', 'EDQUOT', 'EFBIG']
 const EIO = 5
 /** With less than this free, an input/output error is what LMDB says of a write that was cut short. */
 const NEARLY_FULL_BYTES = 1024 * 1024
+
+/** Of a transaction, for the branches of its trees, lists of free pages and the like. */
+const PAGES_PER_COMMIT = 64
+/** A larger value has pages of its own. */
+const MAX_SHARED_BYTES = 1024
 
 type Tables = Readonly<Record<Table, Database<Buffer>>>
 
@@ -29,8 +35,9 @@ type Tables = Readonly<Record<Table, Database<Buffer>>>
 export const openLmdbStore = async (dir: string, mapBytes: number): Promise<Store> => {
   // Only here, so that a server without a disk backend never loads the native addon.
   const { open } = await import('lmdb')
+  const path = join(dir, DATA_FILE)
   const env = open<Buffer>({
-    path: join(dir, DATA_FILE),
+    path,
     noSubdir: true,
     mapSize: mapBytes,
     maxDbs: TABLES.length,
@@ -45,18 +52,20 @@ export const openLmdbStore = async (dir: string, mapBytes: number): Promise<Stor
   const tables = Object.fromEntries(
     TABLES.map((name) => [name, env.openDB<Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' })]),
   ) as Record<Table, Database<Buffer>>
-  return new LmdbStore(dir, env, tables)
+  return new LmdbStore(dir, env, tables, await Reserve.open(path, pagesOf(env).bytes))
 }
 
 class LmdbStore implements Store {
   readonly #dir: string
   readonly #env: Database<Buffer>
   readonly #tables: Tables
+  readonly #reserve: Reserve
 
-  constructor(dir: string, env: Database<Buffer>, tables: Tables) {
+  constructor(dir: string, env: Database<Buffer>, tables: Tables, reserve: Reserve) {
     this.#dir = dir
     this.#env = env
     this.#tables = tables
+    this.#reserve = reserve
   }
 
   get(table: Table, key: Uint8Array): Buffer | undefined {
@@ -69,15 +78,14 @@ class LmdbStore implements Store {
   }
 
   async commit(fill: (writes: Writes) => void): Promise<void> {
+    const batch = new Batch()
+    fill(batch)
+    if (batch.isEmpty) return
+    await this.#claimRoom(batch)
     try {
-      await this.#env.batch(() => {
-        fill({
-          put: (table, key, value) => void this.#tables[table].put(key, value as Buffer),
-          remove: (table, key) => void this.#tables[table].remove(key),
-        })
-      })
+      await this.#env.batch(() => batch.writeTo(this.#tables))
     } catch (error) {
-      throw error instanceof Error && 'commitError' in error ? await this.#storeError(error) : error
+      throw error instanceof Error && 'commitError' in error ? await this.#commitError(error) : error
     }
   }
 
@@ -88,13 +96,25 @@ class LmdbStore implements Store {
   room(): Room {
     let usedBytes = 0
     for (const table of TABLES) usedBytes += bytesOf(this.#tables[table].getStats() as TableStats)
-    const { lastPageNumber, pageSize } = this.#env.getStats() as EnvironmentStats
-    const freeInFile = Math.max(0, (lastPageNumber + 1) * pageSize - usedBytes)
+    const { bytes } = pagesOf(this.#env)
+    const freeInFile = Math.max(0, bytes - usedBytes) + this.#reserve.bytesBehind(bytes)
     return { usedBytes, freeBytes: this.#freeOnDisk() + freeInFile }
   }
 
   async close(): Promise<void> {
     await this.#env.close()
+    await this.#reserve.close()
+  }
+
+  async #claimRoom(batch: Batch): Promise<void> {
+    const { bytes, pageBytes } = pagesOf(this.#env)
+    const needed = (batch.pages(pageBytes) + PAGES_PER_COMMIT) * pageBytes
+    if (this.#reserve.has(bytes, needed)) return
+    try {
+      await this.#reserve.claim(bytes, needed)
+    } catch (error) {
+      throw this.#storeError(error)
+    }
   }
 
   #freeOnDisk(): number {
@@ -103,14 +123,50 @@ class LmdbStore implements Store {
   }
 
   /** lmdb rejects with an error that promises another one with the reason. */
-  async #storeError(error: unknown): Promise<StoreError> {
+  async #commitError(error: Error): Promise<StoreError> {
     const promised = (error as { readonly commitError?: unknown }).commitError
     const reason = await Promise.resolve(promised).catch((cause: unknown) => cause)
-    const cause = reason instanceof Error ? reason : error
+    return this.#storeError(reason instanceof Error ? reason : error)
+  }
+
+  #storeError(cause: unknown): StoreError {
     const { code } = cause as { readonly code?: unknown }
     const isFull = FULL_CODES.includes(code) || (code === EIO && this.#freeOnDisk() < NEARLY_FULL_BYTES)
     const message = cause instanceof Error ? cause.message : String(cause)
     return new StoreError(isFull ? 'full' : 'failed', message, { cause })
+  }
+}
+
+/** What a transaction will write, so that there is room for it before LMDB is told. */
+class Batch implements Writes {
+  readonly #operations: { readonly table: Table; readonly key: Uint8Array; readonly value: Uint8Array | null }[] = []
+
+  get isEmpty(): boolean {
+    return this.#operations.length === 0
+  }
+
+  put(table: Table, key: Uint8Array, value: Uint8Array): void {
+    this.#operations.push({ table, key, value })
+  }
+
+  remove(table: Table, key: Uint8Array): void {
+    this.#operations.push({ table, key, value: null })
+  }
+
+  /** About how many pages it takes when each entry is in another one, which is a copy. */
+  pages(pageBytes: number): number {
+    let pages = 0
+    for (const { value } of this.#operations) {
+      pages += value !== null && value.length > MAX_SHARED_BYTES ? 2 + Math.ceil(value.length / pageBytes) : 1
+    }
+    return pages
+  }
+
+  writeTo(tables: Tables): void {
+    for (const { table, key, value } of this.#operations) {
+      if (value === null) void tables[table].remove(key)
+      else void tables[table].put(key, value as Buffer)
+    }
   }
 }
 
@@ -124,6 +180,12 @@ interface TableStats {
 interface EnvironmentStats {
   readonly lastPageNumber: number
   readonly pageSize: number
+}
+
+/** How much of the file was ever used, and how large a page is. */
+const pagesOf = (env: Database<Buffer>): { readonly bytes: number; readonly pageBytes: number } => {
+  const { lastPageNumber, pageSize } = env.getStats() as EnvironmentStats
+  return { bytes: (lastPageNumber + 1) * pageSize, pageBytes: pageSize }
 }
 
 const bytesOf = ({ pageSize, treeBranchPageCount, treeLeafPageCount, overflowPages }: TableStats): number =>
