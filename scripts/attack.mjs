@@ -105,25 +105,34 @@ const targetOf = (url) => ({
 
 const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(values.seed)
 
-/** @param {import('@tidings/testing').TargetOptions} target @param {readonly string[]} [only] */
-const attack = async (target, only = values.only) => {
+/**
+ * @param {import('@tidings/testing').TargetOptions} target
+ * @param {readonly string[] | undefined} only
+ * @param {boolean} lowPriority
+ */
+const attack = async (target, only, lowPriority) => {
   console.log(`attacking ${target.url}, seed ${seed}`)
   const report = await runAttacks({
     ...target,
     ...given({ only }),
     scale: values.quick ? 'small' : 'full',
     seed,
+    lowPriority,
     onRow: ({ attack, outcome }) => console.error(`  ${attack.name}: ${outcome}`),
   })
   console.log(['', ...attackTable(report), ''].join('\n'))
   return report.failed
 }
 
-/** @param {'tokens' | 'dev'} profile @param {readonly string[]} [only] */
-const attackOwn = async (profile, only) => {
+/**
+ * @param {'tokens' | 'dev'} profile
+ * @param {readonly string[] | undefined} only
+ * @param {boolean} lowPriority
+ */
+const attackOwn = async (profile, only, lowPriority) => {
   const node = await startAttackedNode({ program: [process.execPath, SERVER], profile })
   try {
-    return await attack(node.target, only)
+    return await attack(node.target, only, lowPriority)
   } finally {
     await node.stop()
   }
@@ -141,9 +150,11 @@ const main = async () => {
     for (const { name, threat } of ATTACKS) console.log(`${name.padEnd(28)}${threat}`)
     return 0
   }
-  if (values.url !== undefined) return (await attack(targetOf(values.url))) > 0 ? 1 : 0
-  const failed = await attackOwn('tokens', values.only)
-  return failed + (ofDev.length === 0 ? 0 : await attackOwn('dev', ofDev)) > 0 ? 1 : 0
+  const lowPriority = !values.quick
+  if (values.url !== undefined) return (await attack(targetOf(values.url), values.only, lowPriority)) > 0 ? 1 : 0
+  // The priority stays low, and what is started later would have it too: nodes come before.
+  const failed = ofDev.length === 0 ? 0 : await attackOwn('dev', ofDev, false)
+  return failed + (await attackOwn('tokens', values.only, lowPriority)) > 0 ? 1 : 0
 }
 
 try {

@@ -1,6 +1,6 @@
 import { setImmediate as endOfTurn } from 'node:timers/promises'
 import { channel, defineContract } from '@tidings/contract'
-import { frame, RawSocket } from '@tidings/testing'
+import { fragments, frame, RawSocket } from '@tidings/testing'
 import { expect, test } from 'vitest'
 import { memory } from './backend/memory/index.js'
 import { Channels } from './channels.js'
@@ -83,25 +83,55 @@ test('handles a frame of many commands in parts, in order, so that others have a
   expect(offsets).toEqual(Array.from({ length: count }, (_, index) => index + 1))
 })
 
-test('reads from a connection that floods once in a turn of the event loop, and then from the others', async () => {
-  const node = await start()
-  const accepted = nodeSide(node)
-  const raw = await RawSocket.open(node.port)
-  const socket = await accepted
-  raw.write(frame('{"type":"connect","id":1}'))
-  const flood = Buffer.concat(Array.from({ length: 20_000 }, () => frame('x'.repeat(100), { opcode: 9 })))
-  const end = socket.bytesRead + flood.length
-  raw.write(flood)
-  let mostInTurn = 0
-  for (let before = socket.bytesRead; before < end; before = socket.bytesRead) {
-    await endOfTurn()
-    mostInTurn = Math.max(mostInTurn, socket.bytesRead - before)
+test('starts fewer commands in a turn of those that cost more', async () => {
+  const inTurn = { asked: 0, most: 0, total: 0 }
+  const counted = (): boolean => {
+    inTurn.asked += 1
+    inTurn.total += 1
+    return true
   }
-  // What is read when it is told to stop is still handed over.
-  expect(mostInTurn).toBeLessThanOrEqual(2 * 65_536)
-  raw.socket.destroy()
-  await raw.ended
+  const node = await start({ allow: { ...allow, 'any:{name}': { subscribe: counted } } })
+  const client = await connect(node, { token: 'ada' })
+  const count = 90
+  client.send(
+    Array.from({ length: count }, (_, index) => ({ type: 'subscribe', id: 10 + index, channel: `any:${index}` })),
+  )
+  while (inTurn.total < count) {
+    await endOfTurn()
+    inTurn.most = Math.max(inTurn.most, inTurn.asked)
+    inTurn.asked = 0
+  }
+  await client.find((item) => 'id' in item && item.id === 9 + count)
+  expect(inTurn.most).toBeLessThanOrEqual(256 / 8)
+  expect(client.received.filter(({ type }) => type === 'subscribed')).toHaveLength(count)
 })
+
+const longReads: readonly [string, Buffer][] = [
+  ['pings', Buffer.concat(Array.from({ length: 20_000 }, () => frame('x'.repeat(100), { opcode: 9 })))],
+  ['fragments of one frame', fragments(new Array<string>(300_000).fill(''), 1)],
+]
+
+test.each(longReads)(
+  'reads from a connection that floods with %s once in a turn, then from others',
+  async (_, flood) => {
+    const node = await start({ limits: { maxFragments: 1_000_000 } })
+    const accepted = nodeSide(node)
+    const raw = await RawSocket.open(node.port)
+    const socket = await accepted
+    raw.write(frame('{"type":"connect","id":1}'))
+    const end = socket.bytesRead + flood.length
+    raw.write(flood)
+    let mostInTurn = 0
+    for (let before = socket.bytesRead; before < end; before = socket.bytesRead) {
+      await endOfTurn()
+      mostInTurn = Math.max(mostInTurn, socket.bytesRead - before)
+    }
+    // What is read when it is told to stop is still handed over.
+    expect(mostInTurn).toBeLessThanOrEqual(2 * 65_536)
+    raw.socket.destroy()
+    await raw.ended
+  },
+)
 
 test('lets a connection go at once that ends while it sends too much', async () => {
   const node = await start({ limits: { bytesPerSecond: 1, bytesBurst: 1 } })

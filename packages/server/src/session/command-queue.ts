@@ -42,7 +42,9 @@ export interface Dispatch {
 export type Received = { readonly command: Command } | { readonly reply: Reply }
 
 /** Then the others have their turn: a full socket may bring thousands at once. */
-const MAX_STARTED_IN_TURN = 256
+const MAX_COST_IN_TURN = 256
+/** A publish or a ping costs 1; what makes something that stays, or reads a page, about so much. */
+const COSTS: Readonly<Partial<Record<Command['type'], number>>> = { subscribe: 8, presence: 8, history: 8 }
 
 /**
  * A session's commands in the order they came. Order: each is started only when the one before it was admitted; replies
@@ -62,7 +64,7 @@ export class CommandQueue {
   #awaitsDrain = false
   #ended = false
   #turnNumber = 0
-  #startedInTurn = 0
+  #costInTurn = 0
   #givesWay = false
 
   constructor(session: Session, dispatch: Dispatch, maxInFlight: number) {
@@ -92,21 +94,23 @@ export class CommandQueue {
   #run(): void {
     if (this.#running || this.#givesWay) return
     this.#running = true
-    while (this.#next < this.#waiting.length && !this.#mustWait() && this.#hasTurn()) {
-      const received = this.#waiting[this.#next++]
-      if (received !== undefined) this.#start(received)
+    while (!this.#mustWait()) {
+      const received = this.#waiting[this.#next]
+      if (received === undefined || !this.#hasTurn(received)) break
+      this.#next += 1
+      this.#start(received)
     }
     if (this.#next >= this.#waiting.length) this.#forgetStarted()
     this.#running = false
     this.#regulateReading()
   }
 
-  /** Whether one more may be started in this turn of the event loop; if not, it goes on in the next one. */
-  #hasTurn(): boolean {
-    const { turnNumber } = this.#session.connection.outbound
-    if (turnNumber !== this.#turnNumber) this.#startedInTurn = 0
-    this.#turnNumber = turnNumber
-    if (this.#startedInTurn === MAX_STARTED_IN_TURN) {
+  /** Whether it may be started in this turn of the event loop; if not, it goes on in the next one. */
+  #hasTurn(received: Received): boolean {
+    const { number } = this.#session.connection.outbound.turn
+    if (number !== this.#turnNumber) this.#costInTurn = 0
+    this.#turnNumber = number
+    if (this.#costInTurn >= MAX_COST_IN_TURN) {
       this.#givesWay = true
       setImmediate(() => {
         this.#givesWay = false
@@ -114,7 +118,7 @@ export class CommandQueue {
       })
       return false
     }
-    this.#startedInTurn += 1
+    this.#costInTurn += 'command' in received ? (COSTS[received.command.type] ?? 1) : 1
     return true
   }
 

@@ -43,6 +43,11 @@ export class InboundRate {
     this.#resumeIn(waitMs, connection)
   }
 
+  /** So much was read at once that there may be more: fragments of one message are many before any of them counts. */
+  arrived(bytes: number, connection: Throttled): void {
+    if (bytes >= STEP_BYTES) this.#giveWay(connection)
+  }
+
   #giveWay(connection: Throttled): void {
     if (this.#givesWay) return
     this.#givesWay = true

@@ -86,8 +86,9 @@ export class Outbound implements Deferred, Waiting {
     return this.#socket.destroyed ? 0 : this.#socket.writableLength
   }
 
-  get turnNumber(): number {
-    return this.#turn.number
+  /** What this connection is handled in, together with all the others. */
+  get turn(): Turn {
+    return this.#turn
   }
 
   /** Encodes one reply or push for this connection alone. */

@@ -7,6 +7,9 @@ export interface Deferred {
   endTurn(): void
 }
 
+/** Longer than this and others notice that they wait. */
+const LONG_MS = 2
+
 export class Turn {
   #feeds: Deferred[] = []
   #outbounds: Deferred[] = []
@@ -14,11 +17,23 @@ export class Turn {
   #isEnding = false
   #isLastFeed = false
   #number = 0
+  #startedAtMs = 0
 
   /** Another one in each turn. */
   get number(): number {
     this.#schedule()
     return this.#number
+  }
+
+  /** What is done from now on belongs to this turn, and counts for how long it is. */
+  begin(): void {
+    this.#schedule()
+  }
+
+  /** Whether not so much was done in this turn yet that what can wait should. */
+  hasTime(): boolean {
+    this.#schedule()
+    return performance.now() - this.#startedAtMs < LONG_MS
   }
 
   /** While feeds end the turn: then connections do, before anything else happens. */
@@ -46,6 +61,7 @@ export class Turn {
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
+    this.#startedAtMs = performance.now()
     setImmediate(() => this.#end())
   }
 

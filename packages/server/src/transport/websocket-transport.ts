@@ -9,6 +9,7 @@ import type { Rate } from '../session/rate-limit.js'
 import { Outbound, type OutboundLimits } from './outbound.js'
 import type { OutboundTotal } from './outbound-total.js'
 import { InboundRate } from './inbound-rate.js'
+import { inTurns } from './in-turns.js'
 import { type Connection, type ConnectionHandler, type Handshake, ITEM_COST_BYTES } from './transport.js'
 import type { Turn } from './turn.js'
 import { routeUpgrades, type UpgradeHandler } from './upgrade-router.js'
@@ -104,8 +105,7 @@ export const attachWebSockets = (server: HttpServer | HttpsServer, endpoint: Web
     handleProtocols: (offered) => codecs.map((codec) => codec.subprotocol).find((name) => offered.has(name)) ?? false,
   })
 
-  const upgrade: UpgradeHandler = (request, socket, head) => {
-    socket.on('error', destroyThis)
+  const shakeHands: UpgradeHandler = inTurns(endpoint.turn, (request, socket, head) => {
     const refusal = endpoint.admit(request)
     if (refusal !== undefined) return refuse(socket, refusal.status, refusal.code, refusal.message)
     const offered = offeredSubprotocols(request)
@@ -117,6 +117,10 @@ export const attachWebSockets = (server: HttpServer | HttpsServer, endpoint: Web
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       connect(webSocket, request, codec ?? jsonCodec, endpoint)
     })
+  })
+  const upgrade: UpgradeHandler = (request, socket, head) => {
+    socket.on('error', destroyThis)
+    shakeHands(request, socket, head)
   }
 
   return routeUpgrades(server, path, upgrade, (_request, socket) => {
@@ -136,6 +140,10 @@ class ServedWebSocket extends WebSocket {
 const connectionOf = (webSocket: WebSocket): WebSocketConnection | undefined =>
   webSocket instanceof ServedWebSocket ? webSocket.connection : undefined
 
+const CONNECTION = Symbol('connection')
+
+type ServedSocket = Socket & { [CONNECTION]?: WebSocketConnection }
+
 const connect = (
   webSocket: ServedWebSocket,
   request: IncomingMessage,
@@ -148,6 +156,9 @@ const connect = (
   webSocket.on('message', onMessage).on('ping', onPing).on('pong', onPong).on('close', onClose)
   // ws closes the connection with the right code itself; without a listener the error would be thrown.
   webSocket.on('error', ignore)
+  const socket: ServedSocket = request.socket
+  socket[CONNECTION] = connection
+  socket.on('data', onData)
 }
 
 const ignore = (): void => undefined
@@ -156,6 +167,10 @@ function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
   const connection = connectionOf(this)
   connection?.spend((data as Buffer).length + ITEM_COST_BYTES)
   connection?.handler?.frame(data as Buffer, !isBinary)
+}
+
+function onData(this: ServedSocket, chunk: Buffer): void {
+  this[CONNECTION]?.arrived(chunk.length)
 }
 
 function onPing(this: WebSocket, payload: Buffer): void {
@@ -233,6 +248,10 @@ class WebSocketConnection implements Connection {
 
   spend(bytes: number): void {
     this.#inbound.spend(bytes, this)
+  }
+
+  arrived(bytes: number): void {
+    this.#inbound.arrived(bytes, this)
   }
 
   throttled(): void {

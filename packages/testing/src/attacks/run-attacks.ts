@@ -6,6 +6,7 @@ import { Bystander, p99 } from './bystander.js'
 import { type Facts, lookAt } from './facts.js'
 import { healthOf } from './health.js'
 import { ATTACKS } from './list.js'
+import { giveWay, ownThreads } from './low-priority.js'
 import { MemoryWatch } from './memory.js'
 import { Target, type TargetOptions } from './target.js'
 
@@ -16,6 +17,11 @@ export interface AttackOptions extends TargetOptions {
   readonly scale?: Scale
   /** Of everything that is random. Default: another one each time; the report has it. */
   readonly seed?: number
+  /**
+   * Lets all of this process but the bystander have a processor only when nobody else wants it, from now until it ends: an
+   * attacker on the node's own machine takes time from it that one elsewhere would not. Linux; does nothing on others.
+   */
+  readonly lowPriority?: boolean
   /** Told of each row when it is done. */
   readonly onRow?: (row: AttackRow) => void
 }
@@ -65,10 +71,12 @@ export const runAttacks = async (options: AttackOptions): Promise<AttackReport> 
   if (unknown !== undefined) throw new RangeError(`there is no attack ${unknown}`)
   const attacks = ATTACKS.filter(({ name }) => only?.includes(name) ?? true)
   const run = new Run(target, await lookAt(target), seed, options.scale ?? 'full')
+  const attackers = options.lowPriority === true ? ownThreads() : []
   const rows: AttackRow[] = []
   let p99BesideBusyThreadMs: number | undefined
   try {
     await run.start()
+    giveWay(attackers)
     p99BesideBusyThreadMs = await run.besideBusyThread()
     for (const attack of attacks) {
       const row = await run.row(attack)

@@ -154,7 +154,7 @@ const fill = async (disk: SmallDisk, { server, random, tally, recorder }: NodeFa
 /** The small disk is full for a while. */
 export const fullDisk = (disk: SmallDisk): NodeFault => ({
   name: 'full disk',
-  weight: 1.5,
+  weight: 3,
   strike: (parts) => finding(parts.server, 'full disk', () => fill(disk, parts)),
 })
 
