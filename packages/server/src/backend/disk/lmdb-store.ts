@@ -52,7 +52,12 @@ export const openLmdbStore = async (dir: string, mapBytes: number): Promise<Stor
   const tables = Object.fromEntries(
     TABLES.map((name) => [name, env.openDB<Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' })]),
   ) as Record<Table, Database<Buffer>>
-  return new LmdbStore(dir, env, tables, await Reserve.open(path, pagesOf(env).bytes))
+  try {
+    return new LmdbStore(dir, env, tables, await Reserve.open(path, pagesOf(env).bytes))
+  } catch (error) {
+    await env.close()
+    throw error
+  }
 }
 
 class LmdbStore implements Store {

@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
 
-/** A little at a time is claimed at once for many batches. */
+/** What is claimed at once, for many small batches. */
 const STEP_BYTES = 1024 * 1024
 const ZEROS = Buffer.alloc(256 * 1024)
 
