@@ -2,7 +2,8 @@ import { type FileHandle, open } from 'node:fs/promises'
 
 /** What is claimed at once, for many small batches. */
 const STEP_BYTES = 1024 * 1024
-const ZEROS = Buffer.alloc(256 * 1024)
+/** No larger: the kernel would keep the file in larger pieces, and what LMDB reads counts as memory by the piece. */
+const ZEROS = Buffer.alloc(64 * 1024)
 
 /**
  * Room for LMDB at the end of its file, claimed by writing zeros before it writes pages there. A disk that is full says so
