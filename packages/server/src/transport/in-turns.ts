@@ -1,3 +1,4 @@
+import { Deque } from '../deque.js'
 import type { Turn } from './turn.js'
 
 /**
@@ -8,20 +9,16 @@ export const inTurns = <Args extends readonly unknown[]>(
   turn: Turn,
   call: (...args: Args) => void,
 ): ((...args: Args) => void) => {
-  let waiting: Args[] = []
-  let next = 0
+  const waiting = new Deque<Args>()
   const goOn = (): void => {
     turn.begin()
     do {
-      const args = waiting[next++]
+      const args = waiting.at(0)
       if (args !== undefined) call(...args)
-    } while (next < waiting.length && turn.hasTime())
-    if (next < waiting.length) {
-      setImmediate(goOn)
-      return
-    }
-    waiting = []
-    next = 0
+      // Not before: what it asks for comes after the others.
+      waiting.shift()
+    } while (waiting.length > 0 && turn.hasTime())
+    if (waiting.length > 0) setImmediate(goOn)
   }
   return (...args) => {
     if (waiting.length === 0 && turn.hasTime()) return call(...args)

@@ -1,6 +1,6 @@
 import { type Rate, RateLimit } from '../session/rate-limit.js'
 
-/** How much a connection sends between two looks at the clock: a look for every frame would show. */
+/** How much a connection sends between two looks at the clock, or at the others: a look for every frame would show. */
 const STEP_BYTES = 16_384
 
 /** What the rate regulates. */
@@ -16,13 +16,14 @@ export interface Throttled {
  *
  * Below its rate a connection still gives way to the others. libuv reads a socket that has more up to 32 times in one turn
  * of the event loop, 2 MiB: tens of milliseconds of small frames, in which nobody else is heard. So who sent a step of
- * bytes is not read from again in the same turn.
+ * bytes, whatever they are, is not read from again in the same turn.
  */
 export class InboundRate {
   readonly #rate: Rate
   /** Most connections never send enough to need one. */
   #limit: RateLimit | undefined
   #unchargedBytes = 0
+  #arrivedBytes = 0
   #timer: NodeJS.Timeout | undefined
   #givesWay = false
 
@@ -30,26 +31,24 @@ export class InboundRate {
     this.#rate = rate
   }
 
+  /** What a frame or a command costs. */
   spend(bytes: number, connection: Throttled): void {
     this.#unchargedBytes += bytes
     if (this.#unchargedBytes < STEP_BYTES) return
     this.#limit ??= new RateLimit(this.#rate)
     const waitMs = this.#limit.charge(this.#unchargedBytes)
     this.#unchargedBytes = 0
-    if (waitMs === 0) return this.#giveWay(connection)
-    if (this.#timer !== undefined) return
+    if (waitMs === 0 || this.#timer !== undefined) return
     connection.throttled()
     connection.pause()
     this.#resumeIn(waitMs, connection)
   }
 
-  /** So much was read at once that there may be more: fragments of one message are many before any of them counts. */
+  /** Bytes were read: fragments of one frame are many before the frame costs anything. */
   arrived(bytes: number, connection: Throttled): void {
-    if (bytes >= STEP_BYTES) this.#giveWay(connection)
-  }
-
-  #giveWay(connection: Throttled): void {
-    if (this.#givesWay) return
+    this.#arrivedBytes += bytes
+    if (this.#arrivedBytes < STEP_BYTES || this.#givesWay) return
+    this.#arrivedBytes = 0
     this.#givesWay = true
     connection.pause()
     setImmediate(() => {

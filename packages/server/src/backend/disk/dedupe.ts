@@ -1,5 +1,5 @@
 import { BackendError, type PublishResult } from '../backend.js'
-import { Deque } from '../deque.js'
+import { Deque } from '../../deque.js'
 import { HASH_BYTES, type PublicationKey } from '../fingerprint.js'
 import { IdTable } from '../id-table.js'
 import { formatPosition } from '../position.js'

@@ -114,7 +114,6 @@ class LmdbStore implements Store {
   async #claimRoom(batch: Batch): Promise<void> {
     const { bytes, pageBytes } = pagesOf(this.#env)
     const needed = (batch.pages(pageBytes) + PAGES_PER_COMMIT) * pageBytes
-    if (this.#reserve.has(bytes, needed)) return
     try {
       await this.#reserve.claim(bytes, needed)
     } catch (error) {

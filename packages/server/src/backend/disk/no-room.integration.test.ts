@@ -59,7 +59,7 @@ const runLimited = async (args: readonly string[]): Promise<{ exit: unknown; out
   return { exit: child.exitCode ?? child.signalCode, output: output + errors }
 }
 
-describe.skipIf(process.platform === 'win32')('a data file that may not grow', () => {
+describe('a data file that may not grow', () => {
   it('refuses what does not fit, again and again, and goes on', async () => {
     const { exit, output } = await runLimited(['--input-type=module', '-e', PUBLISHER, dir, String(ROUNDS)])
     expect(output).toMatch(/^\{"refused":3\d\d,"codes":\["storage-full"\],"complete":true\}\n$/)

@@ -30,16 +30,13 @@ export class Reserve {
     return Math.max(0, this.#endBytes - usedBytes)
   }
 
-  has(usedBytes: number, bytes: number): boolean {
-    return usedBytes + bytes <= this.#endBytes
-  }
-
   /**
-   * Nobody may write into the file meanwhile. Rejects as the file system does when there is not so much room; what could
+   * Sees to it that so much is claimed. Nobody may write into the file meanwhile. Rejects as the file system does when there is not so much room; what could
    * be claimed stays claimed.
    */
   async claim(usedBytes: number, bytes: number): Promise<void> {
     const wanted = usedBytes + bytes
+    if (wanted <= this.#endBytes) return
     this.#endBytes = Math.max(this.#endBytes, usedBytes)
     try {
       await this.#extend(Math.ceil(wanted / STEP_BYTES) * STEP_BYTES)

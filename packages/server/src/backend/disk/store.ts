@@ -40,7 +40,7 @@ export class StoreError extends Error {
 export interface Room {
   /** What the tables take; pages that are free for reuse do not count. */
   readonly usedBytes: number
-  /** How much more can be written: what is free on the disk, and what was freed inside the files. */
+  /** How much more can be written: what is free on the disk, and inside the files what was freed or is claimed. */
   readonly freeBytes: number
 }
 
