@@ -42,7 +42,7 @@ export type ErrorCode = keyof typeof ERROR_CODES
 export const isErrorCode = (value: unknown): value is ErrorCode =>
   typeof value === 'string' && Object.hasOwn(ERROR_CODES, value)
 
-/** Close codes the server sends. 4000–4499: reconnect; 4500–4999: do not, the same would happen again. */
+/** Close codes the server sends. 4000–4500: reconnect; 4501–4999: do not, the same would happen again. */
 export const DISCONNECT_CODES = {
   4000: 'shutdown',
   4001: 'heartbeat-timeout',
@@ -58,9 +58,9 @@ export const DISCONNECT_CODES = {
 
 export type DisconnectCode = keyof typeof DISCONNECT_CODES
 
-/** WebSocket's own close codes that say the client sent something it should not send again (RFC 6455, 7.4.1). */
-const FINAL_STANDARD_CODES: readonly number[] = [1002, 1003, 1007, 1009, 1010]
-
-/** Whether a client should connect again after its connection closed with this code. */
-export const mayReconnect = (closeCode: number): boolean =>
-  !(closeCode >= 4500 && closeCode <= 4999) && !FINAL_STANDARD_CODES.includes(closeCode)
+/**
+ * Whether a client should connect again after its connection closed with this code. Also after WebSocket's own codes for
+ * bytes that are wrong, and after 4500: that may be the doing of what is between client and server. (A proxy that ends a
+ * connection in the middle of a frame may write a goodbye of its own there.)
+ */
+export const mayReconnect = (closeCode: number): boolean => !(closeCode > 4500 && closeCode <= 4999)

@@ -176,6 +176,17 @@ describe('FaultProxy', () => {
     expect(await peer.ended).toBe('fin')
   })
 
+  it('says goodbye in the middle of what was sent, and lets the answer through', async () => {
+    const [client, peer, connection] = await open()
+    connection.cutAfter('to-server', 5, 'goodbye')
+    client.socket.write('hello world')
+    await peer.gets(13)
+    expect(peer.received.toString('hex')).toBe(`${Buffer.from('hello').toString('hex')}88820000000003e9`)
+    peer.socket.end('bad frame')
+    expect(await client.ended).toBe('fin')
+    expect(client.received.toString()).toBe('bad frame')
+  })
+
   it('limits how fast bytes go, and keeps their order', async () => {
     const [client, peer, connection] = await open()
     connection.setRules('to-client', { bytesPerSecond: 20_000 })

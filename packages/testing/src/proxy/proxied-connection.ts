@@ -3,8 +3,16 @@ import { Pipe, type PipeRules } from './pipe.js'
 
 export type Direction = 'to-server' | 'to-client' | 'both'
 
+export type CutKind = 'cut' | 'reset' | 'goodbye'
+
+/** Close frames with 1001 (RFC 6455, 5.5.1); a server is sent masked ones only, here with a mask of zeros. */
+const GOODBYE_TO_CLIENT = Buffer.from([0x88, 2, 0x03, 0xe9])
+const GOODBYE_TO_SERVER = Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9])
+
 /** A side that does not close by itself after its FIN is let go of after this long. */
 const LINGER_MS = 2000
+/** So long after a goodbye both sides are cut. */
+const ANSWER_MS = 50
 
 /** One connection through the proxy: a socket to the client, one to the server, and what is done to the bytes between. */
 export class ProxiedConnection {
@@ -77,9 +85,24 @@ export class ProxiedConnection {
     for (const socket of [this.#client, this.#server]) resetSocket(socket)
   }
 
+  /**
+   * Ends a direction with a close frame of the proxy's own wherever the bytes are, in the middle of another frame as may be, as
+   * reverse proxies do when they reload; what that side answers soon still goes through. Then both sides end.
+   */
+  goodbye(direction: 'to-server' | 'to-client'): void {
+    const [pipe, sink, frame] =
+      direction === 'to-server'
+        ? [this.#toServer, this.#server, GOODBYE_TO_SERVER]
+        : [this.#toClient, this.#client, GOODBYE_TO_CLIENT]
+    pipe.stop()
+    if (sink.writable) sink.write(frame)
+    const timer = setTimeout(() => this.cut(), ANSWER_MS)
+    sink.once('close', () => clearTimeout(timer))
+  }
+
   /** Lets this many more bytes through in a direction, in the middle of a frame as may be, then ends both sides. */
-  cutAfter(direction: 'to-server' | 'to-client', bytes: number, how: 'cut' | 'reset' = 'cut'): void {
-    for (const pipe of this.#pipes(direction)) pipe.cutAfter(bytes, () => (how === 'cut' ? this.cut() : this.reset()))
+  cutAfter(direction: 'to-server' | 'to-client', bytes: number, how: CutKind = 'cut'): void {
+    for (const pipe of this.#pipes(direction)) pipe.cutAfter(bytes, () => this[how](direction))
   }
 
   /**
