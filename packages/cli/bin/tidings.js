@@ -11,5 +11,9 @@ if (major < 20 || (major === 20 && minor < 20)) {
   console.error('tidings: it is not built yet: run `npm run build` (or `npm start`) in its folder first.')
   process.exitCode = 1
 } else {
-  import(program.href).then(({ main }) => main(process.argv))
+  // While little is loaded yet: it does not shrink again.
+  const { boundYoungGeneration } = await import('../dist/young-generation.js')
+  boundYoungGeneration()
+  const { main } = await import(program.href)
+  main(process.argv)
 }
