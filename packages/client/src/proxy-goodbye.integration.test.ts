@@ -11,8 +11,8 @@ const BURST = 2
 
 const app = defineContract({ lines: channel({ history: { maxCount: 10_000 } }) })
 
-/** A node, and a proxy that says goodbye in the middle of frames. */
-const start = async () => {
+/** A proxy before a node. */
+const start = async (): Promise<FaultProxy> => {
   const node = await startNode<typeof app>({
     contract: app,
     backend: memory(),
@@ -22,14 +22,15 @@ const start = async () => {
   onTestFinished(() => node.close())
   const proxy = await FaultProxy.listen({ targetPort: node.port })
   onTestFinished(() => proxy.close())
-  return { node, proxy, url: `ws://127.0.0.1:${proxy.port}/ws` }
+  return proxy
 }
 
 const bytesToServer = ({ connections }: FaultProxy): number =>
   connections.reduce((sum, connection) => sum + connection.bytesToServer, 0)
 
 test('nothing is lost when a proxy says goodbye in the middle of frames', { timeout: 120_000 }, async () => {
-  const { proxy, url } = await start()
+  const proxy = await start()
+  const url = `ws://127.0.0.1:${proxy.port}/ws`
   const reader = testClient<typeof app>({ url })
   const writer = testClient<typeof app>({ url })
   writer.connect()

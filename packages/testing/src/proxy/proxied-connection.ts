@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net'
 import { Pipe, type PipeRules } from './pipe.js'
 
-export type Direction = 'to-server' | 'to-client' | 'both'
+export type OneWay = 'to-server' | 'to-client'
+export type Direction = OneWay | 'both'
 
 export type CutKind = 'cut' | 'reset' | 'goodbye'
 
@@ -89,7 +90,7 @@ export class ProxiedConnection {
    * Ends a direction with a close frame of the proxy's own wherever the bytes are, in the middle of another frame as may be, as
    * reverse proxies do when they reload; what that side answers soon still goes through. Then both sides end.
    */
-  goodbye(direction: 'to-server' | 'to-client'): void {
+  goodbye(direction: OneWay): void {
     const [pipe, sink, frame] =
       direction === 'to-server'
         ? [this.#toServer, this.#server, GOODBYE_TO_SERVER]
@@ -101,7 +102,7 @@ export class ProxiedConnection {
   }
 
   /** Lets this many more bytes through in a direction, in the middle of a frame as may be, then ends both sides. */
-  cutAfter(direction: 'to-server' | 'to-client', bytes: number, how: CutKind = 'cut'): void {
+  cutAfter(direction: OneWay, bytes: number, how: CutKind = 'cut'): void {
     for (const pipe of this.#pipes(direction)) pipe.cutAfter(bytes, () => this[how](direction))
   }
 

@@ -31,8 +31,8 @@ export class Reserve {
   }
 
   /**
-   * Sees to it that so much is claimed. Nobody may write into the file meanwhile. Rejects as the file system does when there is not so much room; what could
-   * be claimed stays claimed.
+   * Sees to it that so much is claimed. Nobody may write into the file meanwhile. Rejects as the file system does when there
+   * is not so much room; what could be claimed stays claimed.
    */
   async claim(usedBytes: number, bytes: number): Promise<void> {
     const wanted = usedBytes + bytes
