@@ -1,6 +1,8 @@
+import { type ChildProcess, fork } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import type { Target } from './target.js'
 
@@ -24,19 +26,23 @@ export interface BystanderReport {
 
 const PER_SECOND = 250
 
+const PROGRAM = fileURLToPath(new URL('./bystander-process.js', import.meta.url))
+
 /**
  * Somebody who does nothing wrong: a publisher at a steady rate and a subscriber, each with a connection of its own, in a
- * thread of their own, so that what is measured is the node and not the attacker's own work.
+ * process of their own, so that what is measured is the node and not the attacker's own work or its collections of garbage.
  */
 export class Bystander {
-  readonly #worker: Worker
+  readonly #process: ChildProcess
   readonly #ended: Promise<undefined>
 
-  private constructor(worker: Worker) {
-    this.#worker = worker
-    // A failure of the thread is told by the next report.
-    worker.on('error', () => undefined)
-    this.#ended = new Promise((resolve) => worker.once('exit', () => resolve(undefined)))
+  private constructor(child: ChildProcess) {
+    this.#process = child
+    // One that failed is told by the next report.
+    this.#ended = new Promise((resolve) => {
+      child.once('exit', () => resolve(undefined))
+      child.on('error', () => resolve(undefined))
+    })
   }
 
   /** Resolves once both are let in and publishing. Rejects when they are not in time. */
@@ -48,15 +54,13 @@ export class Bystander {
       channel: target.channel(`bystander-${randomUUID()}`),
       perSecond: PER_SECOND,
     }
-    const worker = new Worker(new URL('./bystander-worker.js', import.meta.url), { workerData: settings })
-    const bystander = new Bystander(worker)
-    try {
-      await once(worker, 'message', { signal: AbortSignal.timeout(READY_MS) })
-    } catch (error) {
-      await bystander.stop()
-      throw new Error('the bystander was not let in, or may not publish and subscribe', { cause: error })
-    }
-    return bystander
+    const child = fork(PROGRAM, { execArgv: [], serialization: 'advanced' })
+    const bystander = new Bystander(child)
+    child.send(settings)
+    const ready = once(child, 'message', { signal: AbortSignal.timeout(READY_MS) }).then(() => true)
+    if (await Promise.race([ready.catch(() => false), bystander.#ended])) return bystander
+    await bystander.stop()
+    throw new Error('the bystander was not let in, or may not publish and subscribe')
   }
 
   /** What is published from now on counts as this. */
@@ -79,18 +83,19 @@ export class Bystander {
 
   /** What was seen since the last report, once everything published by now has come or is late. */
   async report(): Promise<BystanderReport> {
-    const answer = new Promise<BystanderReport>((resolve) => this.#worker.once('message', resolve))
+    const answer = new Promise<BystanderReport>((resolve) => this.#process.once('message', resolve))
     this.#ask('report')
     const report = await Promise.race([answer, this.#ended])
-    return report ?? { latencies: { before: [], during: [] }, faults: ['the bystander’s thread ended'] }
+    return report ?? { latencies: { before: [], during: [] }, faults: ['the bystander’s process ended'] }
   }
 
   async stop(): Promise<void> {
-    await this.#worker.terminate()
+    this.#process.kill('SIGKILL')
+    await this.#ended
   }
 
   #ask(ask: BystanderAsk): void {
-    this.#worker.postMessage(ask)
+    if (this.#process.connected) this.#process.send(ask)
   }
 }
 

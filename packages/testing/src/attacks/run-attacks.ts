@@ -18,7 +18,7 @@ export interface AttackOptions extends TargetOptions {
   /** Of everything that is random. Default: another one each time; the report has it. */
   readonly seed?: number
   /**
-   * Lets all of this process but the bystander have a processor only when nobody else wants it, from now until it ends: an
+   * Lets this process, but not the bystander's, have a processor only when nobody else wants it, from now until it ends: an
    * attacker on the node's own machine takes time from it that one elsewhere would not. Linux; does nothing on others.
    */
   readonly lowPriority?: boolean
@@ -71,12 +71,11 @@ export const runAttacks = async (options: AttackOptions): Promise<AttackReport> 
   if (unknown !== undefined) throw new RangeError(`there is no attack ${unknown}`)
   const attacks = ATTACKS.filter(({ name }) => only?.includes(name) ?? true)
   const run = new Run(target, await lookAt(target), seed, options.scale ?? 'full')
-  const attackers = options.lowPriority === true ? ownThreads() : []
   const rows: AttackRow[] = []
   let p99BesideBusyThreadMs: number | undefined
   try {
     await run.start()
-    giveWay(attackers)
+    if (options.lowPriority === true) giveWay(ownThreads())
     p99BesideBusyThreadMs = await run.besideBusyThread()
     for (const attack of attacks) {
       const row = await run.row(attack)

@@ -1,9 +1,11 @@
-import { parentPort, workerData } from 'node:worker_threads'
+import { once } from 'node:events'
 import { isRecord, jsonCodec, type PublicationItem, type ServerMessage } from '@tidings/protocol'
 import { WebSocket } from 'ws'
 import type { BystanderAsk, BystanderReport, BystanderSettings, PhaseName } from './bystander.js'
 
-const { url, ca, token, channel, perSecond } = workerData as BystanderSettings
+// Not as arguments, which everybody on this machine can see: a token is among them.
+const [settings] = (await once(process, 'message')) as [BystanderSettings]
+const { url, ca, token, channel, perSecond } = settings
 
 const TICK_MS = 4
 const SETTLE_MS = 20_000
@@ -99,8 +101,9 @@ const report = (): BystanderReport => {
   return answer
 }
 
-parentPort?.on('message', (ask: BystanderAsk) => {
-  if (ask === 'report') void settle().then(() => parentPort?.postMessage(report()))
+process.on('message', (ask: BystanderAsk) => {
+  if (ask === 'report') void settle().then(() => process.send?.(report()))
   else phase = ask
 })
-parentPort?.postMessage('ready')
+process.on('disconnect', () => process.exit())
+process.send?.('ready')
