@@ -68,6 +68,7 @@ const signing = { algorithm: 'HS256', key: 's'.repeat(32), kid: 'hs', audience: 
 describe('attacks on a node that lets everybody do everything', () => {
   const names = [
     'cross-site-hijack',
+    'dns-rebinding',
     'none-algorithm',
     'hs-rs-confusion',
     'swapped-key',
@@ -94,6 +95,17 @@ describe('attacks on a node that lets everybody do everything', () => {
     expect(report).toMatchObject({ failed: 1, refused: 0 })
     expect(report.rows[0]?.why.length).toBeGreaterThan(0)
     expect(attackTable(report).join('\n')).toContain(`${name} FAILED`)
+  })
+
+  it('do not report pages of other names where the node knows its own', async () => {
+    const node = await startNode({
+      ...{ contract, backend: memory(), authenticate: () => null, allow: { '{all...}': everything } },
+      hosts: ['127.0.0.1'],
+    })
+    onTestFinished(() => node.close())
+    const report = await attack(node.url, ['dns-rebinding'])
+    expect(outcomes(report)).toEqual({ 'dns-rebinding': 'refused' })
+    expect(report.rows[0]?.answers).toEqual(['403 foreign-origin'])
   })
 
   it('do not count as refused what its rules make pointless', async () => {

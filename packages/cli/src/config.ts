@@ -57,6 +57,8 @@ export interface Config<App extends Contract = Contract> {
   readonly authenticate?: Authenticate
   /** Origins of pages that may connect besides pages of the server's own host. */
   readonly origins?: readonly string[]
+  /** Names under which pages reach this server; pages of other hosts may not connect. Default: any name. */
+  readonly hosts?: readonly string[]
   readonly limits?: Partial<Limits>
   readonly heartbeat?: Partial<Heartbeat>
   /** Whether permessage-deflate is used with clients that offer it. Default false. */

@@ -13,7 +13,7 @@ import type { Turn } from './transport/turn.js'
 import { attachWebSockets, type WebSocketLimits } from './transport/websocket-transport.js'
 
 export interface EntranceParts {
-  readonly options: Pick<ResolvedOptions, 'limits' | 'dev' | 'origins' | 'compression' | 'isTrustedProxy'>
+  readonly options: Pick<ResolvedOptions, 'limits' | 'dev' | 'origins' | 'hosts' | 'compression' | 'isTrustedProxy'>
   readonly status: () => HealthStatus
   readonly connections: ConnectionLimits
   readonly turn: Turn

@@ -28,6 +28,10 @@ const wrong: readonly [string, object, string][] = [
   ['nobody who says who clients are', { authenticate: undefined }, 'authenticate or tokens is missing'],
   ['origins that are no list', { origins: 'https://a.example' }, 'origins must be a list'],
   ['an origin that is none', { origins: ['a.example'] }, 'origins must be a list'],
+  ['hosts that are no list', { hosts: 'a.example' }, 'hosts must be a list'],
+  ['a host with a port', { hosts: ['a.example:80'] }, 'hosts must be a list'],
+  ['a host with a scheme', { hosts: ['https://a.example'] }, 'hosts must be a list'],
+  ['a host that is none', { hosts: [''] }, 'hosts must be a list'],
   ['an origin that is a number', { origins: [5] }, 'origins must be a list'],
   ['trusted proxies that are no list', { trustedProxies: '10.0.0.1' }, 'trustedProxies must be a list'],
   ['a trusted proxy that is a name', { trustedProxies: ['proxy'] }, "trustedProxies has 'proxy', which is no address"],
@@ -185,11 +189,17 @@ test('refuses options that are none', () => {
 })
 
 test('fills in defaults, also for what is undefined', () => {
-  const options = checkOptions({ ...fine, limits: { maxFrameBytes: 5 }, origins: ['https://A.example/'] })
+  const options = checkOptions({
+    ...fine,
+    limits: { maxFrameBytes: 5 },
+    origins: ['https://A.example/'],
+    hosts: ['A.example'],
+  })
   expect(options).toMatchObject({
     dev: false,
     presenceGraceMs: 5000,
     origins: ['https://a.example'],
+    hosts: ['a.example'],
     limits: { maxFrameBytes: 5, maxPayloadBytes: 65_536 },
     heartbeat: { intervalMs: 20_000, deadlineMs: 35_000 },
   })

@@ -15,6 +15,7 @@ const KEYS = [
   'allow',
   'dev',
   'origins',
+  'hosts',
   'trustedProxies',
   'compression',
   'limits',
@@ -134,7 +135,21 @@ export interface ResolvedOptions {
   readonly dev: boolean
   readonly compression: boolean
   readonly origins: readonly string[]
+  /** Undefined: any. */
+  readonly hosts: readonly string[] | undefined
   readonly isTrustedProxy: IsTrustedProxy
+}
+
+const checkHosts = (hosts: unknown): readonly string[] | undefined => {
+  if (hosts === undefined) return undefined
+  const isName = (host: unknown): host is string =>
+    typeof host === 'string' &&
+    URL.canParse(`http://${host}`) &&
+    new URL(`http://${host}`).hostname === host.toLowerCase()
+  if (!Array.isArray(hosts) || !hosts.every(isName)) {
+    throw new OptionsError('hosts must be a list of names without ports, such as live.example.com')
+  }
+  return hosts.map((host) => host.toLowerCase())
 }
 
 /** Throws OptionsError. Options also come from configuration files and JavaScript, so types are checked again here. */
@@ -182,6 +197,7 @@ export const checkOptions = <App extends Contract>(options: TidingsOptions<App>)
     dev,
     compression,
     isTrustedProxy,
+    hosts: checkHosts(options.hosts),
     origins: (origins as string[]).map((origin) => new URL(origin).origin),
   }
 }

@@ -219,6 +219,12 @@ export interface TidingsOptions<App extends Contract = Contract> {
    */
   readonly origins?: readonly string[]
   /**
+   * Names under which pages reach this server, without ports, such as `live.example.com`; a page of another host is refused
+   * though it asks that host, because a name that somebody else owns may be pointed at this server (DNS rebinding).
+   * Needed where clients are let in without a token. Default: any name.
+   */
+  readonly hosts?: readonly string[]
+  /**
    * Proxies that are believed when their `X-Forwarded-For` or `Forwarded` says where a client comes from, and their
    * `X-Forwarded-Proto` or `Forwarded` that it came over TLS: addresses and ranges such as `10.0.0.0/8` or `::1`. Each
    * must set or append to one of the two headers itself. Default none.

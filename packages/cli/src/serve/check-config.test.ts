@@ -73,6 +73,7 @@ describe('checkConfig', () => {
     [{ heartbeat: { interval: 5 } }, 'heartbeat.interval is not a setting; settings here are intervalMs, deadlineMs'],
     [{ presenceGraceMs: -1 }, 'presenceGraceMs must be a positive whole number'],
     [{ origins: 'https://a.example' }, 'origins must be a list of origins'],
+    [{ hosts: 'a.example' }, 'hosts must be a list of names'],
     [{ authenticate: true }, 'authenticate must be a function'],
     [{ allow: { 'chat:{room}': { publsh: true } } }, "allow['chat:{room}'].publsh is not a setting"],
     [{ tokens: 5 }, 'tokens must be an object'],

@@ -24,6 +24,7 @@ export interface CheckedConfig {
   readonly tokens?: ConfigTokens | undefined
   readonly authenticate?: Authenticate | undefined
   readonly origins?: readonly string[] | undefined
+  readonly hosts?: readonly string[] | undefined
   readonly limits?: TidingsOptions['limits'] | undefined
   readonly heartbeat?: TidingsOptions['heartbeat'] | undefined
   readonly compression?: boolean | undefined
@@ -125,6 +126,7 @@ const CONFIG = objectOf({
   tokens: tokens.optional(),
   authenticate: z.custom<Authenticate>((value) => typeof value === 'function', 'must be a function').optional(),
   origins: z.array(text, 'must be a list of origins such as https://app.example').optional(),
+  hosts: z.array(text, 'must be a list of names such as live.example.com').optional(),
   limits: numbersLike(DEFAULT_LIMITS).optional(),
   heartbeat: numbersLike(DEFAULT_HEARTBEAT).optional(),
   compression: trueOrFalse.optional(),

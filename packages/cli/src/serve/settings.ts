@@ -66,7 +66,7 @@ export const resolveSettings = (
   const dev = first('dev') ?? false
   const echo = first('echo')
   const trustedProxies = first('trustedProxies')
-  const { contract, allow, authenticate, origins, compression, heartbeat, presenceGraceMs } = config
+  const { contract, allow, authenticate, origins, hosts, compression, heartbeat, presenceGraceMs } = config
   const limits = {
     ...config.limits,
     ...definedLimits(environment),
@@ -89,6 +89,7 @@ export const resolveSettings = (
       ...(tokens !== undefined && { tokens }),
       ...(authenticate !== undefined && { authenticate }),
       ...(origins !== undefined && { origins }),
+      ...(hosts !== undefined && { hosts }),
       ...(compression !== undefined && { compression }),
       ...(heartbeat !== undefined && { heartbeat }),
       ...(presenceGraceMs !== undefined && { presenceGraceMs }),

@@ -8,8 +8,8 @@ const request = (headers: Readonly<Record<string, string>>, remoteAddress = '127
 
 const isTrustedProxy = (address: string): boolean => address === '10.0.0.1'
 
-const code = (from: IncomingMessage, dev = false, origins: readonly string[] = []): string =>
-  admitHandshake(from, { dev, origins, isTrustedProxy })?.code ?? 'let in'
+const code = (from: IncomingMessage, dev = false, origins: readonly string[] = [], hosts?: readonly string[]): string =>
+  admitHandshake(from, { dev, origins, hosts, isTrustedProxy })?.code ?? 'let in'
 
 describe('a handshake', () => {
   test.each([
@@ -26,6 +26,23 @@ describe('a handshake', () => {
     ['an Origin without a Host', { origin: 'https://a.example' }, 'foreign-origin'],
   ])('of %s', (_name, headers, expected) => {
     expect(code(request(headers), false, ['https://app.example'])).toBe(expected)
+  })
+})
+
+describe('where the server knows its names, a handshake', () => {
+  test.each([
+    ['no page', { host: 'evil.example' }, 'let in'],
+    ['a page under its name', { host: 'Live.example', origin: 'https://live.example' }, 'let in'],
+    ['a page under its name on a port', { host: 'live.example:81', origin: 'http://live.example:81' }, 'let in'],
+    ['a page by its address', { host: '[::1]:81', origin: 'http://[::1]:81' }, 'let in'],
+    ['a listed page', { host: 'live.example', origin: 'https://app.example' }, 'let in'],
+    ['a page whose name was pointed at it', { host: 'evil.example', origin: 'https://evil.example' }, 'foreign-origin'],
+    ['the same on a port', { host: 'evil.example:81', origin: 'http://evil.example:81' }, 'foreign-origin'],
+    ['a name below its own', { host: 'a.live.example', origin: 'https://a.live.example' }, 'foreign-origin'],
+    ['its name with a dot behind', { host: 'live.example.', origin: 'https://live.example.' }, 'foreign-origin'],
+    ['its name as the page, another host', { host: 'evil.example', origin: 'https://live.example' }, 'foreign-origin'],
+  ])('of %s', (_name, headers, expected) => {
+    expect(code(request(headers), false, ['https://app.example'], ['live.example', '[::1]'])).toBe(expected)
   })
 })
 

@@ -19,16 +19,18 @@ const hostName = (host: string): string => host.replace(/:\d+$/, '').toLowerCase
  * to any host, so a page of another host is refused unless it is listed. So is one that came over plain http where the
  * server is known to be reached over TLS: on the way to the browser anybody can have written it. The other way round is let
  * be: a page of https is no danger to a plain server, browsers forbid it themselves, and a proxy within may call a
- * connection http that began as https. No Origin: not a browser.
+ * connection http that began as https. A host whose name was pointed at this server by somebody else has pages of its own
+ * too, so one that is not among `hosts` is foreign. No Origin: not a browser.
  */
 const originRefusal = (
   request: IncomingMessage,
-  { origins, isTrustedProxy }: AdmissionRules,
+  { origins, hosts, isTrustedProxy }: AdmissionRules,
 ): HandshakeRefusal | undefined => {
   const { origin, host } = request.headers
   if (origin === undefined || origins.includes(origin)) return undefined
   const page = URL.canParse(origin) ? new URL(origin) : undefined
   if (page === undefined || page.host !== host?.toLowerCase()) return FOREIGN_HOST
+  if (hosts !== undefined && !hosts.includes(page.hostname)) return STRANGE_HOST
   return page.protocol === 'https:' || !isServedOverTls(request, isTrustedProxy) ? undefined : PLAIN_PAGE
 }
 
@@ -36,6 +38,11 @@ const FOREIGN_HOST: HandshakeRefusal = {
   status: 403,
   code: 'foreign-origin',
   message: 'pages of this Origin may not connect',
+}
+const STRANGE_HOST: HandshakeRefusal = {
+  status: 403,
+  code: 'foreign-origin',
+  message: 'pages of this Origin may not connect: its host is not one of this server’s',
 }
 const PLAIN_PAGE: HandshakeRefusal = {
   status: 403,
@@ -61,6 +68,7 @@ export const devRefusal = (request: IncomingMessage): HandshakeRefusal | undefin
 export interface AdmissionRules {
   readonly dev: boolean
   readonly origins: readonly string[]
+  readonly hosts: readonly string[] | undefined
   readonly isTrustedProxy: IsTrustedProxy
 }
 

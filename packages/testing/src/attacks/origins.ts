@@ -35,14 +35,12 @@ const HOSTS = ['evil.example', '127.0.0.1.evil.example', 'localhost.evil.example
 
 /**
  * A rebound page has the node's address under a name of its own, so its Origin is that of its Host. It has no cookies and no
- * tokens of the node's visitors: a node that asks for tokens is defended by them, the dev profile must look at the name.
+ * tokens of the node's visitors: a node that asks for tokens is defended by them, any other must look at the name.
  */
 const rebinding: Attack = {
   name: 'dns-rebinding',
   threat: 'a page whose own name was pointed at the node speaks to it as if it were the page’s own server',
-  refusals: ['403 dev-foreign-host', 'unauthorized 4501'],
-  obstacle: ({ facts }) =>
-    facts.takesAnonymous && !facts.isDev ? 'the node lets everybody in without a token, whatever its name' : undefined,
+  refusals: ['403 dev-foreign-host', '403 foreign-origin', 'unauthorized 4501'],
   run: async (attacker) => {
     for (const host of HOSTS) {
       const headers = { Host: host, Origin: `http://${host}` }
