@@ -2,6 +2,7 @@ import { bun } from '../peers/bun.mjs'
 import { centrifugo } from '../peers/centrifugo.mjs'
 import { batchLimit, writeLimit } from '../peers/kernel.mjs'
 import { nats } from '../peers/nats.mjs'
+import { node } from '../peers/node.mjs'
 import { socketIo } from '../peers/socket-io.mjs'
 import { tidings } from '../peers/tidings.mjs'
 import { ws } from '../peers/ws.mjs'
@@ -55,7 +56,7 @@ export const fanOutScenario = ({ quick }) => {
   const how = quick
     ? { subscribers: 50, window: 16, seconds: 0.3, warmupSeconds: 0.1 }
     : { subscribers: 1000, window: 16, seconds: 5 }
-  const peers = [tidings, bun, centrifugo, nats, socketIo, ws, batchLimit, writeLimit]
+  const peers = [tidings, bun, centrifugo, nats, socketIo, ws, node, batchLimit, writeLimit]
   return {
     name: 'fan-out',
     title: '1 channel, 1,000 subscribers, 64 B, 16 in flight, history in memory',
@@ -66,7 +67,7 @@ export const fanOutScenario = ({ quick }) => {
         peer,
         run: (/** @type {import('../types.js').Peer} */ self) => fanOut(self, how),
       })),
-      ...[bun, batchLimit].map((peer) => ({
+      ...[bun, node, batchLimit].map((peer) => ({
         name: `${peer.name}-wide`,
         title: `${peer.title}, as many bytes as Tidings`,
         peer,

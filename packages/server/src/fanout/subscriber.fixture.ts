@@ -65,7 +65,7 @@ export const connectPeer = (
     peer,
     outbound: new Outbound(
       peer,
-      { readyState: 1, terminate: () => peer.destroy() },
+      { terminate: () => peer.destroy() },
       jsonCodec,
       turn,
       { maxBufferedBytes, maxUnreadBytes: 524_288 },

@@ -72,7 +72,7 @@ describe('a connection for which bytes wait', () => {
         socket.destroy()
       }
       const limits = { maxBufferedBytes: 1e6, maxUnreadBytes: 1e6 }
-      const outbound = new Outbound(socket, { readyState: 1, terminate }, jsonCodec, new Turn(), limits, total)
+      const outbound = new Outbound(socket, { terminate }, jsonCodec, new Turn(), limits, total)
       return (bytes: number) => {
         waiting = bytes
         outbound.endTurn()

@@ -6,7 +6,6 @@ import type { Deferred, Turn } from './turn.js'
 
 /** What is held back for the end of the turn at most, so that `isFull` speaks of the peer and not of a long turn. */
 const MAX_HELD_BYTES = 65_536
-const OPEN = 1
 
 export interface OutboundLimits {
   /** What may wait here for a slow peer before its subscriptions stop being queued for. */
@@ -15,9 +14,8 @@ export interface OutboundLimits {
   readonly maxUnreadBytes: number
 }
 
-/** The WebSocket of the connection: after its closing handshake began, on either side, nothing may follow. */
+/** The WebSocket of the connection. */
 export interface Peer {
-  readonly readyState: number
   terminate(): void
 }
 
@@ -49,6 +47,7 @@ export class Outbound implements Deferred, Waiting {
   #corked = false
   /** A frame that leaves alone: most of those that a feed brings at the end of the turn need no cork. */
   #held: Buffer | undefined
+  #isClosing = false
   #ended = false
   #answersMarks = false
   #isMarked = false
@@ -83,7 +82,8 @@ export class Outbound implements Deferred, Waiting {
   }
 
   get waitingBytes(): number {
-    return this.#socket.destroyed ? 0 : this.#socket.writableLength
+    const { writableLength } = this.#socket
+    return writableLength > 0 && this.#socket.destroyed ? 0 : writableLength
   }
 
   /** What this connection is handled in, together with all the others. */
@@ -116,14 +116,11 @@ export class Outbound implements Deferred, Waiting {
 
   /** One whole frame; the buffer may be shared with other connections and must not change any more. */
   write(frame: Buffer): void {
-    if (!this.#isOpen()) return
-    if (this.#corked) this.#socket.write(frame)
-    else if (this.#held !== undefined || !this.#turn.isEnding) this.#cork(frame)
-    else if (this.#turn.isLastFeed) this.#writeAtOnce(frame)
-    else this.#hold(frame)
+    if (this.#isClosing || !this.#socket.writable) return
+    if (this.#turn.isLastFeed && !this.#corked && this.#held === undefined) this.#writeAtOnce(frame)
+    else this.#putOff(frame)
     this.#bytesAfterMark += frame.length
-    if (this.#bytesAfterMark >= this.#markIntervalBytes && !this.#isMarked) this.#mark()
-    if (this.bufferedBytes > MAX_HELD_BYTES) this.endTurn()
+    if (!this.#isMarked && this.#bytesAfterMark >= this.#markIntervalBytes) this.#mark()
   }
 
   endTurn(): void {
@@ -167,6 +164,11 @@ export class Outbound implements Deferred, Waiting {
     return result
   }
 
+  /** The closing handshake began, on either side: nothing may follow its frame. */
+  closing(): void {
+    this.#isClosing = true
+  }
+
   terminate(): void {
     this.#peer.terminate()
   }
@@ -174,9 +176,17 @@ export class Outbound implements Deferred, Waiting {
   /** Nothing is written any more; whoever waits is let go. */
   end(): void {
     this.#ended = true
+    this.#isClosing = true
     this.endTurn()
     this.#letGoOfDrainWaiters()
     this.#letGoOfReadWaiters()
+  }
+
+  #putOff(frame: Buffer): void {
+    if (this.#corked) this.#socket.write(frame)
+    else if (this.#held !== undefined || !this.#turn.isEnding) this.#cork(frame)
+    else this.#hold(frame)
+    if (this.bufferedBytes > MAX_HELD_BYTES) this.endTurn()
   }
 
   /** Only at the end of the turn: nothing is read any more that could end the connection before the frame has left. */
@@ -197,10 +207,6 @@ export class Outbound implements Deferred, Waiting {
   #writeAtOnce(frame: Buffer): void {
     this.#socket.write(frame)
     this.#total.count(this)
-  }
-
-  #isOpen(): boolean {
-    return !this.#ended && this.#peer.readyState === OPEN && this.#socket.writable
   }
 
   /** Small enough that a mark is always under way while somebody waits for one. */

@@ -135,6 +135,12 @@ export const attachWebSockets = (server: HttpServer | HttpsServer, endpoint: Web
  */
 class ServedWebSocket extends WebSocket {
   connection: WebSocketConnection | undefined
+
+  /** Also when the peer began, or sent what is no frame. */
+  override close(code?: number, reason?: string | Buffer): void {
+    this.connection?.outbound.closing()
+    super.close(code, reason)
+  }
 }
 
 const connectionOf = (webSocket: WebSocket): WebSocketConnection | undefined =>
