@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { BENCH, SERVERS } from '../run/paths.mjs'
-import { serve } from '../run/served.mjs'
+import { LISTENING, serve } from '../run/served.mjs'
 import { relayWire } from './ws.mjs'
 
 /** The program is in the package itself; nothing is downloaded. */
@@ -14,5 +14,5 @@ export const bun = {
   wire: relayWire,
   absence: () =>
     Promise.resolve(existsSync(BUN) ? undefined : 'its package for this machine is not installed (x64 Linux only)'),
-  start: () => serve([BUN, join(SERVERS, 'bun.mjs')], { listening: /listening on (\d+)/ }),
+  start: () => serve([BUN, join(SERVERS, 'bun.mjs')], { listening: LISTENING }),
 }

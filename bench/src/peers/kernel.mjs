@@ -1,5 +1,5 @@
 import { hasCompiler, relayProgram } from '../run/native.mjs'
-import { serve } from '../run/served.mjs'
+import { LISTENING, serve } from '../run/served.mjs'
 import { relayWire } from './ws.mjs'
 
 const absence = () => Promise.resolve(hasCompiler() ? undefined : 'there is no cc')
@@ -10,7 +10,7 @@ export const batchLimit = {
   title: 'C, one write per subscriber and batch',
   wire: relayWire,
   absence,
-  start: () => serve([relayProgram()], { listening: /listening on (\d+)/ }),
+  start: () => serve([relayProgram()], { listening: LISTENING }),
 }
 
 /** @type {import('../types.js').Peer} */
@@ -19,5 +19,5 @@ export const writeLimit = {
   title: 'C, one write per delivery',
   wire: relayWire,
   absence,
-  start: () => serve([relayProgram(), 'each'], { listening: /listening on (\d+)/ }),
+  start: () => serve([relayProgram(), 'each'], { listening: LISTENING }),
 }

@@ -1,6 +1,4 @@
-import { join } from 'node:path'
-import { SERVERS } from '../run/paths.mjs'
-import { serve } from '../run/served.mjs'
+import { serveScript } from '../run/served.mjs'
 import { relayWire } from './ws.mjs'
 
 /** A plain Node server that clients ask again and again; they do not speak WebSocket. @type {import('../types.js').Peer} */
@@ -9,5 +7,5 @@ export const polling = {
   title: 'HTTP polling every second',
   wire: relayWire,
   absence: () => Promise.resolve(undefined),
-  start: () => serve([process.execPath, join(SERVERS, 'polling.mjs')], { listening: /listening on (\d+)/ }),
+  start: () => serveScript('polling.mjs'),
 }

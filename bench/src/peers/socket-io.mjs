@@ -1,6 +1,4 @@
-import { join } from 'node:path'
-import { SERVERS } from '../run/paths.mjs'
-import { serve } from '../run/served.mjs'
+import { serveScript } from '../run/served.mjs'
 
 /** @type {import('../types.js').Peer} */
 export const socketIo = {
@@ -14,8 +12,5 @@ export const socketIo = {
     ping: { text: '2', answer: '3' },
   },
   absence: () => Promise.resolve(undefined),
-  start: (options) =>
-    serve([process.execPath, join(SERVERS, 'socket-io.mjs'), JSON.stringify(options)], {
-      listening: /listening on (\d+)/,
-    }),
+  start: (options) => serveScript('socket-io.mjs', options),
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { makeFolder, serve } from '../run/served.mjs'
+import { LISTENING, makeFolder, serve } from '../run/served.mjs'
 import { SERVERS, TIDINGS } from '../run/paths.mjs'
 
 /** @param {readonly object[]} commands */
@@ -43,7 +43,7 @@ export const tidings = {
     const dir = makeFolder()
     if (tls !== undefined) {
       const command = [process.execPath, join(SERVERS, 'tidings-tls.mjs'), JSON.stringify({ tls, ...options })]
-      return serve(command, { listening: /listening on (\d+)/, dir })
+      return serve(command, { listening: LISTENING, dir })
     }
     const keeps = store === 'memory' ? ['--memory'] : ['--data', join(dir, 'data')]
     const config = join(SERVERS, 'tidings.config.mjs')

@@ -9,10 +9,14 @@ import { join } from 'node:path'
 import { connect, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { onAnyCore, onServerCore } from './cores.mjs'
+import { SERVERS } from './paths.mjs'
 
 const START_DEADLINE_MS = 20_000
 const RETRY_MS = 10
 const OUTPUT_LIMIT = 4000
+
+/** What servers of ours print once they serve. */
+export const LISTENING = /listening on (\d+)/
 
 /** @typedef {import('../types.js').Served} Served */
 
@@ -82,6 +86,14 @@ export const serve = async (command, { listening, dir, env = {}, isPinned = true
     throw error
   }
 }
+
+/**
+ * Starts one of the servers in `servers/` with Node.
+ * @param {string} script
+ * @param {object} [options] what it finds as its first argument, in JSON
+ */
+export const serveScript = (script, options = {}) =>
+  serve([process.execPath, join(SERVERS, script), JSON.stringify(options)], { listening: LISTENING })
 
 /** Resolves once something listens: some say so before they do. @param {number} port */
 const accepts = async (port) => {
