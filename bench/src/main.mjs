@@ -1,11 +1,10 @@
 /**
- * The benchmark: `npm run bench [-- --quick] [--only NAME] [--rounds N] [--peers a,b] [--add] [--referee FILE]`. See
- * ../README.md.
+ * The benchmark: `npm run bench`. See ../README.md.
  */
 import { cpus, totalmem } from 'node:os'
 import { relative, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
 import { compareWithReferee } from './referee.mjs'
+import { readArguments } from './run/arguments.mjs'
 import { canPin } from './run/cores.mjs'
 import { hasCompiler } from './run/native.mjs'
 import { marksOf, remarksOf, tableOf } from './run/report.mjs'
@@ -13,25 +12,13 @@ import { readResult, writePlot, writeResult } from './run/results.mjs'
 import { runScenario } from './run/rounds.mjs'
 import { SCENARIOS } from './scenarios/index.mjs'
 
-const DEFAULT_ROUNDS = 3
-
-const { values } = parseArgs({
-  options: {
-    /** Few connections and moments: whether everything works, and no figures. */
-    quick: { type: 'boolean', default: false },
-    only: { type: 'string', multiple: true },
-    rounds: { type: 'string' },
-    /** Names of the peers that take part, besides Tidings. */
-    peers: { type: 'string' },
-    /** Takes the samples that are stored along: medians are over all. */
-    add: { type: 'boolean', default: false },
-    /** The C source of another load generator to agree with; nothing else is run. */
-    referee: { type: 'string' },
-  },
+const everything = SCENARIOS.map((make) => make({ quick: false }))
+const { quick, only, peers, rounds, add, referee } = readArguments({
+  scenarios: everything.map(({ name }) => name),
+  peers: [...new Set(everything.flatMap(({ entrants }) => entrants.map(({ peer }) => peer.name)))].filter(
+    (name) => name !== 'tidings',
+  ),
 })
-const { quick } = values
-const rounds = Number(values.rounds ?? (quick ? 1 : DEFAULT_ROUNDS))
-if (!(Number.isInteger(rounds) && rounds > 0)) throw new RangeError('--rounds must be a whole number from 1')
 if (!hasCompiler()) throw new Error('The load generator is written in C: the bench needs cc (gcc or clang).')
 
 /** @param {string} line */
@@ -41,14 +28,6 @@ const machine = () => {
   const [cpu] = cpus()
   const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`
   return `${cpus().length} cores (${cpu?.model ?? 'unknown'}), ${memory}, Node ${process.versions.node}`
-}
-
-const choose = () => {
-  const all = SCENARIOS.map((make) => make({ quick }))
-  const { only } = values
-  const unknown = (only ?? []).filter((name) => !all.some((scenario) => scenario.name === name))
-  if (unknown.length === 0) return all.filter(({ name }) => only?.includes(name) ?? true)
-  throw new RangeError(`--only knows ${all.map(({ name }) => name).join(', ')}, not ${unknown.join(', ')}`)
 }
 
 /** How many runs counted, and how many lost something or did not work at all. */
@@ -63,8 +42,8 @@ const run = async (scenario) => {
     say(`  absent: ${absence}`)
     return
   }
-  const earlier = values.add ? readResult(scenario.name)?.rows : undefined
-  const result = await runScenario(scenario, { rounds, quick, peers: values.peers?.split(','), say, earlier })
+  const earlier = add ? readResult(scenario.name)?.rows : undefined
+  const result = await runScenario(scenario, { rounds, quick, peers, say, earlier })
   for (const { absence: missing, samples } of result.rows) {
     if (missing !== undefined) tally.absent += 1
     tally.passed += samples.filter(({ ok }) => ok).length
@@ -77,9 +56,12 @@ const run = async (scenario) => {
 
 const runAll = async () => {
   if (quick) say('Quick: everything is made small, only whether deliveries are complete counts.')
-  for (const scenario of choose()) await run(scenario)
+  for (const make of SCENARIOS) {
+    const scenario = make({ quick })
+    if (only.includes(scenario.name)) await run(scenario)
+  }
   if (!quick) {
-    const path = await writePlot(SCENARIOS.map((make) => make({ quick }).name))
+    const path = await writePlot(everything.map(({ name }) => name))
     say(`\nFigures and plot: ${relative(process.cwd(), path)} and the JSON files beside it`)
   }
   if (tally.absent > 0) say(`\n${tally.absent} could not take part and are named above.`)
@@ -88,6 +70,5 @@ const runAll = async () => {
 }
 
 say(`${machine()}. ${canPin ? 'Servers on core 0, load on core 1.' : 'NOT PINNED: one core, or no taskset.'}`)
-const { referee } = values
 const isGood = referee === undefined ? await runAll() : await compareWithReferee(resolve(referee), rounds)
 process.exitCode = isGood ? 0 : 1

@@ -10,15 +10,14 @@ import { medians } from './statistics.mjs'
  * @param {object} how
  * @param {number} how.rounds
  * @param {boolean} how.quick
- * @param {readonly string[] | undefined} how.peers names of peers that take part besides Tidings; undefined: all
+ * @param {readonly string[]} how.peers names of peers that take part besides Tidings
  * @param {(line: string) => void} how.say
  * @param {readonly { readonly name: string, readonly samples: readonly import('../types.js').Sample[] }[]} [how.earlier]
  * @returns {Promise<import('../types.js').Result>}
  */
 export const runScenario = async (scenario, { rounds, quick, peers, say, earlier = [] }) => {
   const entrants = scenario.entrants.filter(
-    ({ peer, slow }) =>
-      !(quick && slow === true) && (peers === undefined || peer.name === 'tidings' || peers.includes(peer.name)),
+    ({ peer, slow }) => !(quick && slow === true) && (peer.name === 'tidings' || peers.includes(peer.name)),
   )
   /** @type {Map<string, import('../types.js').Sample[]>} */
   const samples = new Map(earlier.map(({ name, samples: taken }) => [name, [...taken]]))

@@ -12,8 +12,8 @@ if (major < 20 || (major === 20 && minor < 20)) {
   process.exitCode = 1
 } else {
   // While little is loaded yet: it does not shrink again.
-  const { boundYoungGeneration } = await import('../dist/young-generation.js')
-  boundYoungGeneration()
+  const { boundHeapGrowth } = await import('../dist/heap-growth.js')
+  boundHeapGrowth()
   const { main } = await import(program.href)
   main(process.argv)
 }
