@@ -167,6 +167,30 @@ describe('FaultProxy', () => {
     expect(await client.closed).toBe('reset')
   })
 
+  it('ends a half-open connection whose two sides said goodbye unheard, when healed', async () => {
+    const [client, peer, connection] = await open()
+    connection.halfOpen()
+    // As when a server that stops sends a close frame, and the client answers with its own and its FIN.
+    peer.socket.end('bye')
+    await client.gets(3)
+    client.socket.end('bye')
+    await peer.gets(3)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect([client.socket.readableEnded, peer.socket.readableEnded]).toEqual([false, false])
+    connection.heal()
+    expect([await client.closed, await peer.closed]).toEqual(['reset', 'reset'])
+  })
+
+  it('hands an end on that a stall held back, after the bytes before it, when healed', async () => {
+    const [client, peer, connection] = await open()
+    connection.stall('to-client')
+    peer.socket.end('last')
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    connection.heal()
+    expect(await client.ended).toBe('fin')
+    expect(client.received.toString()).toBe('last')
+  })
+
   it('cuts after so many bytes, in the middle of what was sent', async () => {
     const [client, peer, connection] = await open()
     connection.cutAfter('to-client', 5)

@@ -116,11 +116,11 @@ export class ProxiedConnection {
     else if (gone === 'server') resetSocket(this.#server)
   }
 
-  /** Lets bytes through again. A connection of which one side is gone unheard ends now. */
+  /** Lets bytes through again. A connection of which a side, or both, said goodbye or went unheard ends now. */
   heal(): void {
     this.setRules('both', {})
+    if (this.#isHalfOpen && [this.#client, this.#server].some(isOver)) this.reset()
     this.#isHalfOpen = false
-    if (isOver(this.#client) !== isOver(this.#server)) this.reset()
   }
 
   #pipes(direction: Direction): readonly Pipe[] {
