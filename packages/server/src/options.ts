@@ -123,7 +123,7 @@ export interface Limits {
   readonly maxConnectionsPerUser: number
   /** Largest frame a client may send, in bytes. Default 131072. */
   readonly maxFrameBytes: number
-  /** Fragments of one WebSocket frame. Default 4096. */
+  /** Fragments of one WebSocket frame. Default 1024. */
   readonly maxFragments: number
   /** Largest data of one publication, in bytes of JSON or of bytes. Default 65536. */
   readonly maxPayloadBytes: number
@@ -171,7 +171,7 @@ export const DEFAULT_LIMITS: Limits = {
   maxConnectionsPerAddress: 1000,
   maxConnectionsPerUser: 20_000,
   maxFrameBytes: 131_072,
-  maxFragments: 4096,
+  maxFragments: 1024,
   maxPayloadBytes: 65_536,
   maxPresenceBytes: 4096,
   maxSubscriptions: 1000,

@@ -33,7 +33,7 @@ export const addServe = (program: Command): void => {
     .option('--dev', 'for trying out: everybody on this machine may do everything')
     .option('--echo <path>', 'serve WebSockets on this path that get every frame back')
     .option('--max-frame-bytes <n>', 'the largest frame a client may send (default: 131072)')
-    .option('--max-fragments <n>', 'the most fragments a frame may come in (default: 4096)')
+    .option('--max-fragments <n>', 'the most fragments a frame may come in (default: 1024)')
     .option(
       '--workers <n>',
       'serve clients from n processes beside the one that keeps the log (default: 0, one for all)',

@@ -1,12 +1,20 @@
 import { createHash } from 'node:crypto'
 import { randomId } from '../random-id.js'
-import { type DisconnectCode, DISCONNECT_CODES, mayReconnect, parseCommand, type Reply } from '@tidings/protocol'
+import {
+  type Codec,
+  type DisconnectCode,
+  DISCONNECT_CODES,
+  mayReconnect,
+  parseCommand,
+  type Reply,
+} from '@tidings/protocol'
 import type { VerifiedToken } from '../access/tokens/verified-token.js'
 import type { Limits, User } from '../options.js'
 import { type Connection, type ConnectionHandler, ITEM_COST_BYTES } from '../transport/transport.js'
 import { errorReply } from './errors.js'
 import { CommandQueue, type Dispatch } from './command-queue.js'
 import type { HeldSubscription } from './held-subscription.js'
+import { isTooDeep } from './json-depth.js'
 import type { RateLimit } from './rate-limit.js'
 
 /** Who a session speaks for, once its connect command succeeded. A refresh replaces it. */
@@ -32,6 +40,9 @@ export interface SessionListener {
 }
 
 const NONE: ReadonlySet<string> = new Set()
+
+const decode = (codec: Codec, frame: string | Uint8Array): readonly unknown[] | undefined =>
+  typeof frame === 'string' && isTooDeep(frame) ? undefined : codec.decode(frame)
 
 /**
  * The server's state of one connected client. Frames become commands, handled in the order they came; replies and pushes
@@ -101,7 +112,7 @@ export class Session implements ConnectionHandler {
     const { codec } = this.connection
     const wantsText = codec.subprotocol.endsWith('.json')
     if (isText !== wantsText) return this.#close(1003, wantsText ? 'text frames only' : 'binary frames only')
-    const decoded = codec.decode(isText ? Buffer.from(data.buffer, data.byteOffset, data.length).toString() : data)
+    const decoded = decode(codec, isText ? Buffer.from(data.buffer, data.byteOffset, data.length).toString() : data)
     if (decoded === undefined) return this.disconnect(4500)
     if (decoded.length > 1) this.connection.spend((decoded.length - 1) * ITEM_COST_BYTES)
     for (const item of decoded) {
