@@ -89,7 +89,7 @@ export class Session implements ConnectionHandler {
   /** Commands other than connect are let through from now on, as this identity. */
   identify(identity: Identity): void {
     this.#endConnecting()
-    this.connection.forgetHeaders()
+    this.connection.known()
     this.#identity = identity
   }
 

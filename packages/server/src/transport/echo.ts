@@ -8,6 +8,7 @@ import { buildFrame, OPCODE } from './frame.js'
 export const echo = (connection: Connection): ConnectionHandler => {
   const { outbound } = connection
   let waiting = false
+  connection.known()
   return {
     frame: (data, isText) => {
       outbound.write(buildFrame(isText ? OPCODE.text : OPCODE.binary, data))

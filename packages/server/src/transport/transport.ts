@@ -27,8 +27,11 @@ export interface Connection {
   readonly bytesTaken: number
   /** Whether it is not read from, so that nothing the peer says can be heard. */
   readonly isPaused: boolean
-  /** Nobody needs the handshake's headers any more: they cost more memory than all the rest of an idle connection. */
-  forgetHeaders(): void
+  /**
+   * Whose it is is known now: it is read from whenever it has something, and the handshake's headers are forgotten, which
+   * cost more memory than all the rest of an idle connection.
+   */
+  known(): void
   /** Asks the peer for a sign of life that its protocol answers by itself. */
   ping(): void
   /** Counts what the peer sent; beyond its rate the connection is not read from until it is within it again. */

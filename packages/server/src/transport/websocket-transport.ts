@@ -10,6 +10,7 @@ import { Outbound, type OutboundLimits } from './outbound.js'
 import type { OutboundTotal } from './outbound-total.js'
 import { InboundRate } from './inbound-rate.js'
 import { inTurns } from './in-turns.js'
+import { StrangerReads } from './stranger-reads.js'
 import { type Connection, type ConnectionHandler, type Handshake, ITEM_COST_BYTES } from './transport.js'
 import type { Turn } from './turn.js'
 import { routeUpgrades, type UpgradeHandler } from './upgrade-router.js'
@@ -105,6 +106,7 @@ export const attachWebSockets = (server: HttpServer | HttpsServer, endpoint: Web
     handleProtocols: (offered) => codecs.map((codec) => codec.subprotocol).find((name) => offered.has(name)) ?? false,
   })
 
+  const readStranger = inTurns(endpoint.turn, (reads: StrangerReads) => reads.read())
   const shakeHands: UpgradeHandler = inTurns(endpoint.turn, (request, socket, head) => {
     const refusal = endpoint.admit(request)
     if (refusal !== undefined) return refuse(socket, refusal.status, refusal.code, refusal.message)
@@ -115,7 +117,8 @@ export const attachWebSockets = (server: HttpServer | HttpsServer, endpoint: Web
       return refuse(socket, 400, 'unsupported-subprotocol', `this server speaks ${names}`)
     }
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      connect(webSocket, request, codec ?? jsonCodec, endpoint)
+      const reads = new StrangerReads(socket, readStranger)
+      connect(webSocket, new WebSocketConnection(webSocket, request, codec ?? jsonCodec, endpoint, reads), endpoint)
     })
   })
   const upgrade: UpgradeHandler = (request, socket, head) => {
@@ -138,7 +141,7 @@ class ServedWebSocket extends WebSocket {
 
   /** Also when the peer began, or sent what is no frame. */
   override close(code?: number, reason?: string | Buffer): void {
-    this.connection?.outbound.closing()
+    this.connection?.closing()
     super.close(code, reason)
   }
 }
@@ -150,21 +153,12 @@ const CONNECTION = Symbol('connection')
 
 type ServedSocket = Socket & { [CONNECTION]?: WebSocketConnection }
 
-const connect = (
-  webSocket: ServedWebSocket,
-  request: IncomingMessage,
-  codec: Codec,
-  endpoint: WebSocketEndpoint,
-): void => {
-  const connection = new WebSocketConnection(webSocket, request, codec, endpoint)
+const connect = (webSocket: ServedWebSocket, connection: WebSocketConnection, endpoint: WebSocketEndpoint): void => {
   webSocket.connection = connection
   connection.handler = endpoint.accept(connection)
   webSocket.on('message', onMessage).on('ping', onPing).on('pong', onPong).on('close', onClose)
   // ws closes the connection with the right code itself; without a listener the error would be thrown.
   webSocket.on('error', ignore)
-  const socket: ServedSocket = request.socket
-  socket[CONNECTION] = connection
-  socket.on('data', onData)
 }
 
 const ignore = (): void => undefined
@@ -214,9 +208,17 @@ class WebSocketConnection implements Connection {
   readonly #socket: Socket
   readonly #endpoint: WebSocketEndpoint
   readonly #inbound: InboundRate
+  /** Until it is known whose it is. */
+  #reads: StrangerReads | undefined
   #pauses = 0
 
-  constructor(webSocket: WebSocket, request: IncomingMessage, codec: Codec, endpoint: WebSocketEndpoint) {
+  constructor(
+    webSocket: WebSocket,
+    request: IncomingMessage,
+    codec: Codec,
+    endpoint: WebSocketEndpoint,
+    reads: StrangerReads,
+  ) {
     this.handshake = {
       headers: request.headers,
       url: request.url ?? '/',
@@ -227,9 +229,13 @@ class WebSocketConnection implements Connection {
     this.#webSocket = webSocket
     this.#socket = request.socket
     this.#endpoint = endpoint
+    this.#reads = reads
     this.#inbound = new InboundRate(endpoint.inboundRate)
     const { turn, limits, outboundTotal } = endpoint
     this.outbound = new Outbound(request.socket, webSocket, codec, turn, limits, outboundTotal)
+    const socket: ServedSocket = request.socket
+    socket[CONNECTION] = this
+    socket.on('data', onData)
   }
 
   get bytesReceived(): number {
@@ -244,8 +250,15 @@ class WebSocketConnection implements Connection {
     return this.#pauses > 0
   }
 
-  forgetHeaders(): void {
+  known(): void {
     this.handshake = { ...this.handshake, headers: NO_HEADERS }
+    this.#flow()
+  }
+
+  /** The closing handshake began: what comes now matters to ws alone. */
+  closing(): void {
+    this.outbound.closing()
+    this.#flow()
   }
 
   ping(): void {
@@ -266,12 +279,16 @@ class WebSocketConnection implements Connection {
 
   pause(): void {
     this.#pauses += 1
-    if (this.#pauses === 1) this.#webSocket.pause()
+    if (this.#pauses > 1) return
+    this.#reads?.pause()
+    this.#webSocket.pause()
   }
 
   resume(): void {
     this.#pauses -= 1
-    if (this.#pauses === 0) this.#webSocket.resume()
+    if (this.#pauses > 0) return
+    this.#reads?.resume()
+    this.#webSocket.resume()
   }
 
   close(code: number, reason: string): void {
@@ -286,6 +303,16 @@ class WebSocketConnection implements Connection {
   closed(): void {
     this.#inbound.end()
     this.#endpoint.closed(this)
+  }
+
+  #flow(): void {
+    if (this.#reads === undefined) return
+    this.#reads.end()
+    this.#reads = undefined
+    // A socket that nobody waits for any more flows, though it be paused.
+    process.nextTick(() => {
+      if (this.isPaused) this.#webSocket.pause()
+    })
   }
 }
 
