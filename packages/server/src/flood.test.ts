@@ -53,6 +53,20 @@ test.each(small)(
   },
 )
 
+test('does not read on from a stranger that sends too much together with its connect', async () => {
+  const node = await start({ limits: { bytesPerSecond: 100_000, bytesBurst: 50_000 } })
+  const accepted = nodeSide(node)
+  const raw = await RawSocket.open(node.port)
+  const socket = await accepted
+  const pings = Array.from({ length: 400 }, (_, index) => frame(JSON.stringify({ type: 'ping', id: 2 + index })))
+  raw.write(Buffer.concat([frame('{"type":"connect","id":1,"token":"ada"}'), ...pings]))
+  await raw.until(() => raw.messages.length > 0)
+  await endOfTurn()
+  expect(socket.isPaused()).toBe(true)
+  raw.socket.destroy()
+  await raw.ended
+})
+
 test('handles a frame of many commands in parts, in order, so that others have a turn between them', async () => {
   const backend = memory()
   const node = await start({ backend })

@@ -309,7 +309,7 @@ class WebSocketConnection implements Connection {
     if (this.#reads === undefined) return
     this.#reads.end()
     this.#reads = undefined
-    // A socket that nobody waits for any more flows, though it be paused.
+    // Node lets a socket flow when its last `readable` listener leaves, though it be paused.
     process.nextTick(() => {
       if (this.isPaused) this.#webSocket.pause()
     })
