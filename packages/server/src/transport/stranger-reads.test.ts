@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream'
 import { setImmediate as endOfTurn } from 'node:timers/promises'
-import { frame, RawSocket } from '@tidings/testing'
+import { frame, handshake, RawSocket } from '@tidings/testing'
 import { afterEach, expect, test, vi } from 'vitest'
 import { start, until } from '../node.fixture.js'
 import { StrangerReads } from './stranger-reads.js'
@@ -101,4 +101,13 @@ test('a client that says goodbye in the same breath is heard to the end', async 
   expect(raw.receivedClose).toBe(1000)
   const { publications } = await node.tidings.channel('any:{name}', { name: 'a' }).history()
   expect(publications.map(({ data }) => data)).toEqual([2, 3])
+})
+
+test('what comes in one piece with the handshake is heard', async () => {
+  const node = await start()
+  const raw = new RawSocket(node.port)
+  raw.write(Buffer.concat([Buffer.from(handshake()), frame('{"type":"connect","id":1,"token":"ada"}')]))
+  await raw.until(() => raw.messages.length > 0)
+  expect(raw.messages[0]).toMatchObject({ type: 'connected', user: 'ada' })
+  raw.socket.destroy()
 })
