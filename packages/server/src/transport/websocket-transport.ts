@@ -252,7 +252,12 @@ class WebSocketConnection implements Connection {
 
   known(): void {
     this.handshake = { ...this.handshake, headers: NO_HEADERS }
+    if (this.#reads === undefined) return
     this.#flow()
+    // Node lets a socket flow when its last `readable` listener leaves, though it be paused.
+    process.nextTick(() => {
+      if (this.isPaused) this.#webSocket.pause()
+    })
   }
 
   /** The closing handshake began: what comes now matters to ws alone. */
@@ -306,13 +311,8 @@ class WebSocketConnection implements Connection {
   }
 
   #flow(): void {
-    if (this.#reads === undefined) return
-    this.#reads.end()
+    this.#reads?.end()
     this.#reads = undefined
-    // Node lets a socket flow when its last `readable` listener leaves, though it be paused.
-    process.nextTick(() => {
-      if (this.isPaused) this.#webSocket.pause()
-    })
   }
 }
 
