@@ -53,6 +53,29 @@ test.each(small)(
   },
 )
 
+test('answers every ping of a client, and of thousands at once the first and the latest', async () => {
+  const node = await start()
+  const raw = await RawSocket.open(node.port)
+  raw.write(frame('{"type":"connect","id":1,"token":"ada"}'))
+  await raw.until(() => raw.messages.length > 0)
+  const pongs = (): readonly string[] =>
+    raw.frames.flatMap(({ opcode, payload }) => (opcode === 10 ? [payload.toString()] : []))
+  const names = Array.from({ length: 60 }, (_, index) => `few ${index}`)
+  raw.write(Buffer.concat(names.map((name) => frame(name, { opcode: 9 }))))
+  await raw.until(() => pongs().length === names.length)
+  expect(pongs()).toEqual(names)
+  const many = Array.from({ length: 3000 }, (_, index) => `many ${index}`)
+  raw.write(Buffer.concat(many.map((name) => frame(name, { opcode: 9 }))))
+  await raw.until(() => pongs().includes('many 2999'))
+  const answered = pongs().slice(names.length)
+  expect(answered.slice(0, 64)).toEqual(many.slice(0, 64))
+  expect(answered.at(-1)).toBe('many 2999')
+  // In order, and by far not all: they came in few reads.
+  expect(answered).toEqual(many.filter((name) => answered.includes(name)))
+  expect(answered.length).toBeLessThan(1000)
+  raw.socket.destroy()
+})
+
 test('does not read on from a stranger that sends too much together with its connect', async () => {
   const node = await start({ limits: { bytesPerSecond: 100_000, bytesBurst: 50_000 } })
   const accepted = nodeSide(node)

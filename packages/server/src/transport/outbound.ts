@@ -7,6 +7,8 @@ import type { Deferred, Turn } from './turn.js'
 /** What is held back for the end of the turn at most, so that `isFull` speaks of the peer and not of a long turn. */
 const MAX_HELD_BYTES = 65_536
 
+const MAX_PONGS_A_TURN = 64
+
 export interface OutboundLimits {
   /** What may wait here for a slow peer before its subscriptions stop being queued for. */
   readonly maxBufferedBytes: number
@@ -48,6 +50,10 @@ export class Outbound implements Deferred, Waiting {
   /** A frame that leaves alone: most of those that a feed brings at the end of the turn need no cork. */
   #held: Buffer | undefined
   #isClosing = false
+  #pongTurn = -1
+  /** Pings in that turn. */
+  #pongs = 0
+  #latestPing: Uint8Array | undefined
   #ended = false
   #answersMarks = false
   #isMarked = false
@@ -96,8 +102,19 @@ export class Outbound implements Deferred, Waiting {
     this.write(buildDataFrame(this.#codec.encode(message)))
   }
 
+  /**
+   * Answers a ping. Of more pings in one turn than anybody needs the latest alone is answered, as RFC 6455 allows (5.5.3): ten
+   * thousand fit into one read, and the answers would cost everybody else more than the pings.
+   */
   pong(payload: Uint8Array): void {
-    this.write(buildFrame(OPCODE.pong, payload))
+    if (this.#pongTurn !== this.#turn.number) {
+      this.#pongTurn = this.#turn.number
+      this.#pongs = 0
+    }
+    this.#pongs += 1
+    if (this.#pongs <= MAX_PONGS_A_TURN) return this.write(buildFrame(OPCODE.pong, payload))
+    if (this.#pongs === MAX_PONGS_A_TURN + 1) this.#turn.deferFeed({ endTurn: () => this.#pongLatest() })
+    this.#latestPing = payload
   }
 
   ping(): void {
@@ -180,6 +197,11 @@ export class Outbound implements Deferred, Waiting {
     this.endTurn()
     this.#letGoOfDrainWaiters()
     this.#letGoOfReadWaiters()
+  }
+
+  #pongLatest(): void {
+    if (this.#latestPing !== undefined) this.write(buildFrame(OPCODE.pong, this.#latestPing))
+    this.#latestPing = undefined
   }
 
   #putOff(frame: Buffer): void {
