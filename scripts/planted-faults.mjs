@@ -157,7 +157,7 @@ const PLANTS = [
     find: "error instanceof StoreError && error.kind === 'full'",
     put: 'false',
     emphasis: ['full disk'],
-    failure: /ended by itself with 70|full disk: the socket closed/,
+    failure: /ended by itself with 70|full disk: (the socket closed|closed with 4004)/,
     smallDisk: true,
   },
   {
