@@ -103,8 +103,8 @@ export class Outbound implements Deferred, Waiting {
   }
 
   /**
-   * Answers a ping. Of more pings in one turn than anybody needs the latest alone is answered, as RFC 6455 allows (5.5.3): ten
-   * thousand fit into one read, and the answers would cost everybody else more than the pings.
+   * Answers a ping. Of more pings in one turn than anybody needs only the first ones and the latest are answered, as RFC 6455
+   * allows (5.5.3): ten thousand fit into one read, and the answers would cost everybody else more than the pings.
    */
   pong(payload: Uint8Array): void {
     if (this.#pongTurn !== this.#turn.number) {
