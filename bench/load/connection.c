@@ -137,6 +137,13 @@ void flush(Connection *connection) {
   }
 }
 
+// The kernel holds back the acknowledgements of a socket that has just written. On loopback they then leave on the time of
+// the server's core, at its next write, and not on this one's at the next read: up to a fifth of what a server can do.
+void acknowledgeAtOnce(Connection *connection) {
+  int on = 1;
+  setsockopt(connection->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+}
+
 static void upgrade(Connection *connection) {
   char request[2048];
   connection->state = UPGRADING;
@@ -207,22 +214,10 @@ static void readAll(Connection *connection) {
   }
 }
 
-uint64_t spunNs;
-
-// Looks again for a while before it sleeps: to wake a reader costs whoever writes to it more than the write, and the more the
-// slower it writes.
-static int waitForEvents(struct epoll_event *events, int timeoutMs) {
-  uint64_t beginNs = monotonicNs(), nowNs = beginNs;
-  int count = 0;
-  while ((count = epoll_wait(poller, events, EVENTS, 0)) == 0 && nowNs - beginNs < (uint64_t)options.spinUs * 1000) nowNs = monotonicNs();
-  spunNs += nowNs - beginNs;
-  return count != 0 ? count : epoll_wait(poller, events, EVENTS, timeoutMs);
-}
-
 // Waits for what happens and handles it; false if nothing did.
 bool handleEvents(int timeoutMs) {
   static struct epoll_event events[EVENTS];
-  int count = waitForEvents(events, timeoutMs);
+  int count = epoll_wait(poller, events, EVENTS, timeoutMs);
   for (int i = 0; i < count; i++) {
     if (events[i].data.u32 == WATCHED) { watchedIsReadable(); continue; }
     Connection *connection = &connections[events[i].data.u32];
@@ -231,7 +226,7 @@ bool handleEvents(int timeoutMs) {
     if (connection->state == SECURING) { secure(connection); continue; }
     if (events[i].events & EPOLLOUT) flush(connection);
     if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) readAll(connection);
-    publishWhatIsDue(monotonicNs());
+    publishWhatIsDue();
   }
   return count > 0;
 }

@@ -104,7 +104,7 @@ static void delivered(Connection *connection, uint32_t sequence, uint64_t sentNs
   if (isOrdered && connection->received > 1 && sequence <= connection->lastSequence) outOfOrder++;
   connection->lastSequence = sequence;
   record(&latencies, readNs > sentNs ? (readNs - sentNs) / 1000 : 0);
-  if (ownerOf && ownerOf[sequence % OWNERS] == connection->number) connection->credits++;
+  if (connection->number < options.publishers && ownerOf && ownerOf[sequence % OWNERS] == connection->number) connection->credits++;
 }
 
 // Finds the markers that begin before `limit` and end within `length`.

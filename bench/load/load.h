@@ -25,7 +25,7 @@
 
 typedef struct Options {
   const char *host, *path, *subprotocol, *helloFile, *publishFile, *scheduleFile, *ready, *ping, *pong;
-  int port, connections, concurrency, publishers, window, payloadBytes, readyCount, topics, spinUs;
+  int port, connections, concurrency, publishers, window, payloadBytes, readyCount, topics;
   double rates[64], warmupSeconds, seconds, limitMs;
   int rateCount;
   pid_t watchPid;
@@ -78,7 +78,7 @@ void openNext(void);
 void send_(Connection *connection, const char *data, size_t length);
 void flush(Connection *connection);
 void end(Connection *connection, const char *why);
-extern uint64_t spunNs; // spent looking for events in vain
+void acknowledgeAtOnce(Connection *connection);
 bool handleEvents(int timeoutMs);
 void startSockets(void);
 void watch(int fd);
@@ -105,7 +105,7 @@ bool replaySchedule(Window *window);
 uint64_t monotonicNs(void);
 void publishCredits(Connection *connection);
 void becameReady(Connection *connection);
-void publishWhatIsDue(uint64_t nowNs);
+void publishWhatIsDue(void);
 void watchedIsReadable(void);
 
 extern Options options;

@@ -19,6 +19,7 @@ uint64_t monotonicNs(void) {
 
 void becameReady(Connection *connection) {
   connection->state = READY;
+  acknowledgeAtOnce(connection);
   readyConnections++;
   lastReadyNs = monotonicNs();
   record(&connectTimes, (lastReadyNs - connection->startedNs) / 1000);
@@ -38,8 +39,7 @@ static void readOptions(int count, char **words) {
       {"concurrency", 1, 0, 'c'}, {"hello", 1, 0, 'i'}, {"ready", 1, 0, 'r'}, {"ready-count", 1, 0, 'R'}, {"ping", 1, 0, 'g'},
       {"pong", 1, 0, 'G'}, {"publish", 1, 0, 'm'}, {"schedule", 1, 0, 's'}, {"publishers", 1, 0, 'k'}, {"window", 1, 0, 'w'},
       {"rates", 1, 0, 'f'}, {"limit-ms", 1, 0, 'l'}, {"payload", 1, 0, 'b'}, {"warmup", 1, 0, 'W'}, {"seconds", 1, 0, 'd'},
-      {"watch", 1, 0, 'P'}, {"topics", 1, 0, 't'}, {"hold", 0, 0, 'H'}, {"echo", 0, 0, 'e'}, {"tls", 0, 0, 'T'}, {"deflate", 0, 0, 'z'},
-      {"spin-us", 1, 0, 'S'}, {0}};
+      {"watch", 1, 0, 'P'}, {"topics", 1, 0, 't'}, {"hold", 0, 0, 'H'}, {"echo", 0, 0, 'e'}, {"tls", 0, 0, 'T'}, {"deflate", 0, 0, 'z'}, {0}};
   for (int letter; (letter = getopt_long(count, words, "", known, NULL)) != -1;) switch (letter) {
     case 'h': options.host = optarg; break;
     case 'p': options.port = atoi(optarg); break;
@@ -67,7 +67,6 @@ static void readOptions(int count, char **words) {
     case 'e': options.echo = true; break;
     case 'T': options.tls = true; break;
     case 'z': options.deflate = true; break;
-    case 'S': options.spinUs = atoi(optarg); break;
     default: exit(2);
   }
   if (!options.helloFile || (!options.hold && !options.publishFile && !options.scheduleFile)) {

@@ -49,10 +49,9 @@ Usage usageOf(pid_t pid) {
   return usage;
 }
 
-// Without what went by looking in vain.
 double ownCpuSeconds(void) {
   struct rusage used;
   getrusage(RUSAGE_SELF, &used);
   double seconds = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec);
-  return seconds + (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6 - (double)spunNs / 1e9;
+  return seconds + (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
 }

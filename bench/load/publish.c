@@ -24,7 +24,7 @@ static void tick(uint64_t everyNs) {
 
 void watchedIsReadable(void) {
   uint64_t expirations;
-  if (timer >= 0 && read(timer, &expirations, sizeof expirations) > 0) publishWhatIsDue(monotonicNs());
+  if (timer >= 0 && read(timer, &expirations, sizeof expirations) > 0) publishWhatIsDue();
 }
 
 static void publishLine(Connection *publisher, const Line *line, uint64_t nowNs) {
@@ -45,7 +45,9 @@ static void late(uint64_t nowNs, uint64_t dueNs) {
   if (nowNs - dueNs > lateNs) lateNs = nowNs - dueNs;
 }
 
-void publishWhatIsDue(uint64_t nowNs) {
+void publishWhatIsDue(void) {
+  if (!isOpen && !isReplaying) return;
+  uint64_t nowNs = monotonicNs();
   while (isOpen && !isStopping && nextDueNs <= nowNs) {
     Connection *publisher = &connections[turn++ % (uint64_t)options.publishers];
     late(nowNs, nextDueNs);

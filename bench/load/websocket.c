@@ -90,6 +90,7 @@ static void answerControl(Connection *connection) {
     size_t n = clientFrame(frame, 10, (const char *)connection->control, connection->controlLength);
     send_(connection, frame, n);
     flush(connection);
+    acknowledgeAtOnce(connection);
   } else if (connection->opcode == 8) {
     int code = connection->controlLength >= 2 ? connection->control[0] << 8 | connection->control[1] : 0;
     char why[200];
@@ -117,6 +118,7 @@ static void answerAppPing(Connection *connection) {
   size_t n = clientFrame(frame, 1, options.pong, strlen(options.pong));
   send_(connection, frame, n);
   flush(connection);
+  acknowledgeAtOnce(connection);
 }
 
 static size_t headerSize(const uint8_t *header) {

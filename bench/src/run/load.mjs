@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { canPin, onAnyCore, onLoadCore } from './cores.mjs'
+import { onAnyCore, onLoadCore } from './cores.mjs'
 import { loadProgram } from './native.mjs'
 
 /**
@@ -96,16 +96,9 @@ const words = (options, dir) => {
   ]
 }
 
-/** How long the load looks for more before it sleeps, where it has a core to itself. */
-const SPIN_US = 200
-
 /** @param {readonly string[]} given @param {import('../types.js').Served} served */
 const start = (given, { isPinned }) => {
-  const hasCore = isPinned && canPin
-  const [file, ...rest] = (hasCore ? onLoadCore : onAnyCore)([
-    ...[loadProgram().path, ...given],
-    ...(hasCore ? ['--spin-us', String(SPIN_US)] : []),
-  ])
+  const [file, ...rest] = (isPinned ? onLoadCore : onAnyCore)([loadProgram().path, ...given])
   const child = spawn(file, rest, { stdio: ['pipe', 'pipe', 'pipe'] })
   let complaint = ''
   child.stderr.on('data', (/** @type {Buffer} */ chunk) => {
