@@ -1,6 +1,6 @@
 import { type Rate, RateLimit } from '../session/rate-limit.js'
 
-/** How much a connection sends between two looks at the clock, or at the others: a look for every frame would show. */
+/** How much a connection sends between two looks at the clock: a look for every frame would show. */
 const STEP_BYTES = 16_384
 
 /** What the rate regulates. */
@@ -13,19 +13,13 @@ export interface Throttled {
 
 /**
  * Holds one connection to a rate of bytes by not reading from it: what is sent too fast comes later, and nothing is lost.
- *
- * Below its rate a connection still gives way to the others. libuv reads a socket that has more up to 32 times in one turn
- * of the event loop, 2 MiB: tens of milliseconds of small frames, in which nobody else is heard. So who sent a step of
- * bytes, whatever they are, is not read from again in the same turn.
  */
 export class InboundRate {
   readonly #rate: Rate
   /** Most connections never send enough to need one. */
   #limit: RateLimit | undefined
   #unchargedBytes = 0
-  #arrivedBytes = 0
   #timer: NodeJS.Timeout | undefined
-  #givesWay = false
 
   constructor(rate: Rate) {
     this.#rate = rate
@@ -42,19 +36,6 @@ export class InboundRate {
     connection.throttled()
     connection.pause()
     this.#resumeIn(waitMs, connection)
-  }
-
-  /** Bytes were read: fragments of one frame are many before the frame costs anything. */
-  arrived(bytes: number, connection: Throttled): void {
-    this.#arrivedBytes += bytes
-    if (this.#arrivedBytes < STEP_BYTES || this.#givesWay) return
-    this.#arrivedBytes = 0
-    this.#givesWay = true
-    connection.pause()
-    setImmediate(() => {
-      this.#givesWay = false
-      connection.resume()
-    })
   }
 
   /** The connection is gone. */

@@ -3,19 +3,19 @@ import { setImmediate as endOfTurn } from 'node:timers/promises'
 import { frame, handshake, RawSocket } from '@tidings/testing'
 import { afterEach, expect, test, vi } from 'vitest'
 import { start, until } from '../node.fixture.js'
-import { StrangerReads } from './stranger-reads.js'
+import { PIECE_BYTES, ReadsInTurns } from './reads-in-turns.js'
 import { Turn } from './turn.js'
 
 afterEach(() => vi.restoreAllMocks())
 
 /** A socket that somebody listens to, and whose turn comes when it is asked. */
-const open = (): { socket: PassThrough; heard: string[]; asked: StrangerReads[]; reads: StrangerReads } => {
+const open = (): { socket: PassThrough; heard: string[]; asked: ReadsInTurns[]; reads: ReadsInTurns } => {
   const socket = new PassThrough()
   const heard: string[] = []
-  const asked: StrangerReads[] = []
+  const asked: ReadsInTurns[] = []
   socket.on('data', (chunk: Buffer) => heard.push(chunk.toString()))
   socket.on('end', () => heard.push('end'))
-  const reads = new StrangerReads(socket, (reader) => asked.push(reader))
+  const reads = new ReadsInTurns(socket, (reader) => asked.push(reader))
   return { socket, heard, asked, reads }
 }
 
@@ -33,6 +33,21 @@ test('hands over what came when it is its turn, the end after it, and asks once 
   reads.read()
   await endOfTurn()
   expect(heard).toEqual(['ab', 'c', 'end'])
+})
+
+test('hands over a piece in each turn, all of it in order, and the end behind the last one', async () => {
+  const { socket, heard, asked, reads } = open()
+  const sent = Array.from({ length: 2 * PIECE_BYTES + 1 }, (_, index) => String(index % 10)).join('')
+  socket.end(sent)
+  await endOfTurn()
+  expect(asked.length).toBe(1)
+  for (let turns = 1; turns <= 3; turns++) {
+    reads.read()
+    await endOfTurn()
+    expect(asked.length).toBe(Math.min(turns + 1, 3))
+  }
+  expect(heard.map((text) => text.length)).toEqual([PIECE_BYTES, PIECE_BYTES, 1, 'end'.length])
+  expect(heard.slice(0, 3).join('')).toBe(sent)
 })
 
 test('hands nothing over while it is paused, and asks again afterwards', async () => {

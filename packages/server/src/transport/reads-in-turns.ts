@@ -1,19 +1,23 @@
 import type { Duplex } from 'node:stream'
 
+/** What one turn takes of a socket: of the smallest frames some thousand, two milliseconds of work. */
+export const PIECE_BYTES = 8192
+
 /**
- * The reads of a socket of which nobody knows yet whose it is. Each waits for its turn: strangers come in crowds, and a loop
- * of events that hands over the first bytes of a hundred of them, or refuses a hundred, is long for everybody else. What
- * waits is what one read takes, and an end is heard after what came before it.
+ * The reads of a socket that waits for its turn, and is then read from one piece at a time: of one of which nobody knows yet
+ * whose it is, or that floods. Strangers come in crowds, and a loop of events that hands over the first bytes of a hundred
+ * of them, or refuses a hundred, is long for everybody else; and so is one read of 64 KiB that holds ten thousand pings.
+ * What waits is what one read takes, and an end is heard after what came before it.
  */
-export class StrangerReads {
+export class ReadsInTurns {
   readonly #socket: Duplex
-  readonly #queue: (reads: StrangerReads) => void
+  readonly #queue: (reads: ReadsInTurns) => void
   #isQueued = false
   #isPaused = false
   #isOver = false
 
   /** `queue` calls `read` when it is its turn. The socket stops flowing. */
-  constructor(socket: Duplex, queue: (reads: StrangerReads) => void) {
+  constructor(socket: Duplex, queue: (reads: ReadsInTurns) => void) {
     this.#socket = socket
     this.#queue = queue
     socket.on('readable', this.#onReadable)
@@ -28,10 +32,14 @@ export class StrangerReads {
     this.#onReadable()
   }
 
-  /** Hands over what is there to those who listen to `data`. */
+  /** Hands over a piece of what is there to those who listen to `data`, and asks for another turn if there is more. */
   read(): void {
     this.#isQueued = false
-    if (!this.#isPaused && !this.#isOver) this.#socket.read()
+    if (this.#isPaused || this.#isOver) return
+    // Only a read of all that is left finds an end behind it.
+    if (this.#socket.readableLength > PIECE_BYTES) this.#socket.read(PIECE_BYTES)
+    else this.#socket.read()
+    if (this.#socket.readableLength > 0) this.#onReadable()
   }
 
   /** The socket flows by itself again, from the end of this step on, whether it was paused or not. */

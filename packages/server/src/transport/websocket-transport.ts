@@ -10,7 +10,7 @@ import { Outbound, type OutboundLimits } from './outbound.js'
 import type { OutboundTotal } from './outbound-total.js'
 import { InboundRate } from './inbound-rate.js'
 import { inTurns } from './in-turns.js'
-import { StrangerReads } from './stranger-reads.js'
+import { PIECE_BYTES, ReadsInTurns } from './reads-in-turns.js'
 import { type Connection, type ConnectionHandler, type Handshake, ITEM_COST_BYTES } from './transport.js'
 import type { Turn } from './turn.js'
 import { routeUpgrades, type UpgradeHandler } from './upgrade-router.js'
@@ -106,7 +106,8 @@ export const attachWebSockets = (server: HttpServer | HttpsServer, endpoint: Web
     handleProtocols: (offered) => codecs.map((codec) => codec.subprotocol).find((name) => offered.has(name)) ?? false,
   })
 
-  const readStranger = inTurns(endpoint.turn, (reads: StrangerReads) => reads.read())
+  const readInTurn = (): QueueReads => inTurns(endpoint.turn, (reads: ReadsInTurns) => reads.read())
+  const queues: ReadQueues = { strangers: readInTurn(), floods: readInTurn() }
   const shakeHands: UpgradeHandler = inTurns(endpoint.turn, (request, socket, head) => {
     const refusal = endpoint.admit(request)
     if (refusal !== undefined) return refuse(socket, refusal.status, refusal.code, refusal.message)
@@ -117,8 +118,7 @@ export const attachWebSockets = (server: HttpServer | HttpsServer, endpoint: Web
       return refuse(socket, 400, 'unsupported-subprotocol', `this server speaks ${names}`)
     }
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      const reads = new StrangerReads(socket, readStranger)
-      connect(webSocket, new WebSocketConnection(webSocket, request, codec ?? jsonCodec, endpoint, reads), endpoint)
+      connect(webSocket, new WebSocketConnection(webSocket, request, codec ?? jsonCodec, endpoint, queues), endpoint)
     })
   })
   const upgrade: UpgradeHandler = (request, socket, head) => {
@@ -198,6 +198,17 @@ function onClose(this: WebSocket, code: number): void {
 const deflatesFor = (webSocket: WebSocket, request: IncomingMessage): boolean =>
   webSocket.extensions !== '' && !(request.headers['sec-websocket-extensions'] ?? '').includes('server_max_window_bits')
 
+type QueueReads = (reads: ReadsInTurns) => void
+
+/** Where connections wait to be read from; apart, so that a crowd of strangers does not hold up who is known. */
+interface ReadQueues {
+  readonly strangers: QueueReads
+  readonly floods: QueueReads
+}
+
+/** Who sends more in one turn of the event loop is read from in turns from then on. */
+const FLOOD_BYTES = 2 * PIECE_BYTES
+
 class WebSocketConnection implements Connection {
   handler: ConnectionHandler | undefined
   handshake: Handshake
@@ -208,16 +219,19 @@ class WebSocketConnection implements Connection {
   readonly #socket: Socket
   readonly #endpoint: WebSocketEndpoint
   readonly #inbound: InboundRate
-  /** Until it is known whose it is. */
-  #reads: StrangerReads | undefined
+  readonly #queues: ReadQueues
+  /** Until it is known whose it is, and once it has flooded. */
+  #reads: ReadsInTurns | undefined
   #pauses = 0
+  #arrivedBytes = 0
+  #arrivedIn = -1
 
   constructor(
     webSocket: WebSocket,
     request: IncomingMessage,
     codec: Codec,
     endpoint: WebSocketEndpoint,
-    reads: StrangerReads,
+    queues: ReadQueues,
   ) {
     this.handshake = {
       headers: request.headers,
@@ -229,7 +243,8 @@ class WebSocketConnection implements Connection {
     this.#webSocket = webSocket
     this.#socket = request.socket
     this.#endpoint = endpoint
-    this.#reads = reads
+    this.#queues = queues
+    this.#reads = new ReadsInTurns(request.socket, queues.strangers)
     this.#inbound = new InboundRate(endpoint.inboundRate)
     const { turn, limits, outboundTotal } = endpoint
     this.outbound = new Outbound(request.socket, webSocket, codec, turn, limits, outboundTotal)
@@ -263,6 +278,7 @@ class WebSocketConnection implements Connection {
   /** The closing handshake began: what comes now matters to ws alone. */
   closing(): void {
     this.outbound.closing()
+    this.#socket.off('data', onData)
     this.#flow()
   }
 
@@ -274,8 +290,14 @@ class WebSocketConnection implements Connection {
     this.#inbound.spend(bytes, this)
   }
 
+  /** libuv reads a socket that has more up to 32 times in one turn, 2 MiB: in which nobody else would be heard. */
   arrived(bytes: number): void {
-    this.#inbound.arrived(bytes, this)
+    if (this.#reads !== undefined) return
+    const turn = this.#endpoint.turn.number
+    if (this.#arrivedIn !== turn) this.#arrivedBytes = 0
+    this.#arrivedIn = turn
+    this.#arrivedBytes += bytes
+    if (this.#arrivedBytes >= FLOOD_BYTES) this.#reads = new ReadsInTurns(this.#socket, this.#queues.floods)
   }
 
   throttled(): void {
