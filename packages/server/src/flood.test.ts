@@ -118,7 +118,7 @@ test('handles a frame of many commands in parts, in order, so that others have a
     inTurn = 0
   }
   await client.find((item) => 'id' in item && item.id === 9 + count)
-  expect(mostInTurn).toBeLessThanOrEqual(256)
+  expect(mostInTurn).toBeLessThanOrEqual(128)
   const offsets = client.received.flatMap((item) => (item.type === 'published' ? [item.offset] : []))
   expect(offsets).toEqual(Array.from({ length: count }, (_, index) => index + 1))
 })
@@ -142,7 +142,7 @@ test('starts fewer commands in a turn of those that cost more', async () => {
     inTurn.asked = 0
   }
   await client.find((item) => 'id' in item && item.id === 9 + count)
-  expect(inTurn.most).toBeLessThanOrEqual(256 / 8)
+  expect(inTurn.most).toBeLessThanOrEqual(128 / 8)
   expect(client.received.filter(({ type }) => type === 'subscribed')).toHaveLength(count)
 })
 

@@ -42,7 +42,7 @@ export interface Dispatch {
 export type Received = { readonly command: Command } | { readonly reply: Reply }
 
 /** Then the others have their turn: a full socket may bring thousands at once. */
-const MAX_COST_IN_TURN = 256
+const MAX_COST_IN_TURN = 128
 /** A publish or a ping costs 1; what makes something that stays, or reads a page, about so much. */
 const COSTS: Readonly<Partial<Record<Command['type'], number>>> = { subscribe: 8, presence: 8, history: 8 }
 
