@@ -1,4 +1,4 @@
-import { PassThrough } from 'node:stream'
+import { PassThrough, Writable } from 'node:stream'
 import { setImmediate as endOfTurn } from 'node:timers/promises'
 import { frame, handshake, RawSocket } from '@tidings/testing'
 import { afterEach, expect, test, vi } from 'vitest'
@@ -9,13 +9,15 @@ import { Turn } from './turn.js'
 afterEach(() => vi.restoreAllMocks())
 
 /** A socket that somebody listens to, and whose turn comes when it is asked. */
-const open = (): { socket: PassThrough; heard: string[]; asked: ReadsInTurns[]; reads: ReadsInTurns } => {
+const open = (
+  sink: Writable = new PassThrough(),
+): { socket: PassThrough; heard: string[]; asked: ReadsInTurns[]; reads: ReadsInTurns } => {
   const socket = new PassThrough()
   const heard: string[] = []
   const asked: ReadsInTurns[] = []
   socket.on('data', (chunk: Buffer) => heard.push(chunk.toString()))
   socket.on('end', () => heard.push('end'))
-  const reads = new ReadsInTurns(socket, (reader) => asked.push(reader))
+  const reads = new ReadsInTurns(socket, sink, (reader) => asked.push(reader))
   return { socket, heard, asked, reads }
 }
 
@@ -48,6 +50,30 @@ test('hands over a piece in each turn, all of it in order, and the end behind th
   }
   expect(heard.map((text) => text.length)).toEqual([PIECE_BYTES, PIECE_BYTES, 1, 'end'.length])
   expect(heard.slice(0, 3).join('')).toBe(sent)
+})
+
+test('hands nothing over while who takes it is full, as with frames that are still inflated, and goes on afterwards', async () => {
+  const took: (() => void)[] = []
+  const sink = new Writable({
+    highWaterMark: 10,
+    write: (_chunk, _encoding, done) => {
+      took.push(done)
+    },
+  })
+  const { socket, heard, asked, reads } = open(sink)
+  socket.on('data', (chunk: Buffer) => sink.write(chunk))
+  socket.write('x'.repeat(10))
+  await endOfTurn()
+  reads.read()
+  socket.write('b')
+  await endOfTurn()
+  reads.read()
+  expect([heard.length, asked.length]).toEqual([1, 1])
+  took[0]?.()
+  await endOfTurn()
+  expect(asked.length).toBe(2)
+  reads.read()
+  expect(heard).toEqual(['x'.repeat(10), 'b'])
 })
 
 test('hands nothing over while it is paused, and asks again afterwards', async () => {

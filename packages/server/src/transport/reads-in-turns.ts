@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream'
+import type { Duplex, Writable } from 'node:stream'
 
 /** What one turn takes of a socket: of the smallest frames some thousand, two milliseconds of work. */
 export const PIECE_BYTES = 8192
@@ -11,16 +11,22 @@ export const PIECE_BYTES = 8192
  */
 export class ReadsInTurns {
   readonly #socket: Duplex
+  readonly #sink: Writable
   readonly #queue: (reads: ReadsInTurns) => void
   #isQueued = false
   #isPaused = false
   #isOver = false
 
-  /** `queue` calls `read` when it is its turn. The socket stops flowing. */
-  constructor(socket: Duplex, queue: (reads: ReadsInTurns) => void) {
+  /**
+   * `queue` calls `read` when it is its turn. The socket stops flowing, and can no longer be paused by who listens to it and
+   * writes to `sink`: while that is full, nothing is read.
+   */
+  constructor(socket: Duplex, sink: Writable, queue: (reads: ReadsInTurns) => void) {
     this.#socket = socket
+    this.#sink = sink
     this.#queue = queue
     socket.on('readable', this.#onReadable)
+    sink.on('drain', this.#onReadable)
   }
 
   pause(): void {
@@ -35,7 +41,7 @@ export class ReadsInTurns {
   /** Hands over a piece of what is there to those who listen to `data`, and asks for another turn if there is more. */
   read(): void {
     this.#isQueued = false
-    if (this.#isPaused || this.#isOver) return
+    if (!this.#mayRead) return
     // Only a read of all that is left finds an end behind it.
     if (this.#socket.readableLength > PIECE_BYTES) this.#socket.read(PIECE_BYTES)
     else this.#socket.read()
@@ -46,10 +52,15 @@ export class ReadsInTurns {
   end(): void {
     this.#isOver = true
     this.#socket.off('readable', this.#onReadable)
+    this.#sink.off('drain', this.#onReadable)
+  }
+
+  get #mayRead(): boolean {
+    return !this.#isPaused && !this.#isOver && !this.#sink.writableNeedDrain
   }
 
   readonly #onReadable = (): void => {
-    if (this.#isQueued || this.#isPaused || this.#isOver) return
+    if (this.#isQueued || !this.#mayRead) return
     this.#isQueued = true
     this.#queue(this)
   }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
-import type { Duplex } from 'node:stream'
+import type { Duplex, Writable } from 'node:stream'
 import type { Socket } from 'node:net'
 import { type Codec, jsonCodec } from '@tidings/protocol'
 import { msgpackCodec } from '@tidings/protocol/msgpack'
@@ -198,6 +198,9 @@ function onClose(this: WebSocket, code: number): void {
 const deflatesFor = (webSocket: WebSocket, request: IncomingMessage): boolean =>
   webSocket.extensions !== '' && !(request.headers['sec-websocket-extensions'] ?? '').includes('server_max_window_bits')
 
+/** What ws writes to what it reads, and which is full while frames are inflated. ws shows it to nobody. */
+const receiverOf = (webSocket: WebSocket): Writable => (webSocket as unknown as { _receiver: Writable })._receiver
+
 type QueueReads = (reads: ReadsInTurns) => void
 
 /** Where connections wait to be read from; apart, so that a crowd of strangers does not hold up who is known. */
@@ -244,7 +247,7 @@ class WebSocketConnection implements Connection {
     this.#socket = request.socket
     this.#endpoint = endpoint
     this.#queues = queues
-    this.#reads = new ReadsInTurns(request.socket, queues.strangers)
+    this.#reads = new ReadsInTurns(request.socket, receiverOf(webSocket), queues.strangers)
     this.#inbound = new InboundRate(endpoint.inboundRate)
     const { turn, limits, outboundTotal } = endpoint
     this.outbound = new Outbound(request.socket, webSocket, codec, turn, limits, outboundTotal)
@@ -297,7 +300,8 @@ class WebSocketConnection implements Connection {
     if (this.#arrivedIn !== turn) this.#arrivedBytes = 0
     this.#arrivedIn = turn
     this.#arrivedBytes += bytes
-    if (this.#arrivedBytes >= FLOOD_BYTES) this.#reads = new ReadsInTurns(this.#socket, this.#queues.floods)
+    if (this.#arrivedBytes < FLOOD_BYTES) return
+    this.#reads = new ReadsInTurns(this.#socket, receiverOf(this.#webSocket), this.#queues.floods)
   }
 
   throttled(): void {
