@@ -1,7 +1,9 @@
+import type { Socket } from 'node:net'
 import { setImmediate as endOfTurn } from 'node:timers/promises'
 import { channel, defineContract } from '@tidings/contract'
 import { fragments, frame, RawSocket } from '@tidings/testing'
 import { afterEach, expect, test, vi } from 'vitest'
+import { startWithTokens, token } from './access/token.fixture.js'
 import { memory } from './backend/memory/index.js'
 import { Channels } from './channels.js'
 import { allow, connect, nodeSide, start, until } from './node.fixture.js'
@@ -151,6 +153,25 @@ const longReads: readonly [string, Buffer][] = [
   ['fragments of one frame', fragments(new Array<string>(300_000).fill(''), 1)],
 ]
 
+/** Writes so much, and gives what was handed over of it in each turn that brought something. */
+const piecesHeard = async (raw: RawSocket, socket: Socket, flood: Buffer): Promise<readonly number[]> => {
+  const pieces: number[] = []
+  let [inTurn, total] = [0, 0]
+  const count = (chunk: Buffer): void => {
+    inTurn += chunk.length
+    total += chunk.length
+  }
+  socket.on('data', count)
+  raw.write(flood)
+  while (total < flood.length) {
+    await endOfTurn()
+    if (inTurn > 0) pieces.push(inTurn)
+    inTurn = 0
+  }
+  socket.off('data', count)
+  return pieces
+}
+
 test.each(longReads)(
   'hears a piece of a flood of %s in a turn that has no more time, then others',
   async (_, flood) => {
@@ -161,18 +182,7 @@ test.each(longReads)(
     raw.write(frame('{"type":"connect","id":1}'))
     await raw.until(() => raw.messages.length > 0)
     vi.spyOn(Turn.prototype, 'hasTime').mockReturnValue(false)
-    let [inTurn, total] = [0, 0]
-    const pieces: number[] = []
-    socket.on('data', (chunk: Buffer) => {
-      inTurn += chunk.length
-      total += chunk.length
-    })
-    raw.write(flood)
-    while (total < flood.length) {
-      await endOfTurn()
-      if (inTurn > 0) pieces.push(inTurn)
-      inTurn = 0
-    }
+    const pieces = await piecesHeard(raw, socket, flood)
     // The first read finds out that it is a flood.
     expect(pieces[0]).toBeLessThanOrEqual(65_536)
     expect(Math.max(...pieces.slice(1))).toBeLessThanOrEqual(PIECE_BYTES)
@@ -180,6 +190,24 @@ test.each(longReads)(
     await raw.ended
   },
 )
+
+test('goes on hearing a flood in pieces when its session has brought another token', async () => {
+  const node = await startWithTokens()
+  const accepted = nodeSide(node)
+  const raw = await RawSocket.open(node.port)
+  const socket = await accepted
+  raw.write(frame(JSON.stringify({ type: 'connect', id: 1, token: await token({}) })))
+  await raw.until(() => raw.messages.length > 0)
+  vi.spyOn(Turn.prototype, 'hasTime').mockReturnValue(false)
+  const flood = Buffer.concat(Array.from({ length: 20_000 }, () => frame('', { opcode: 10 })))
+  await piecesHeard(raw, socket, flood)
+  raw.write(frame(JSON.stringify({ type: 'refresh', id: 2, token: await token({}) })))
+  await raw.until(() => raw.messages.length > 1)
+  expect(raw.messages[1]).toMatchObject({ type: 'refreshed' })
+  expect(Math.max(...(await piecesHeard(raw, socket, flood)))).toBeLessThanOrEqual(PIECE_BYTES)
+  raw.socket.destroy()
+  await raw.ended
+})
 
 test('lets a connection go at once that ends while it sends too much', async () => {
   const node = await start({ limits: { bytesPerSecond: 1, bytesBurst: 1 } })

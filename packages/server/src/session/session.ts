@@ -89,7 +89,8 @@ export class Session implements ConnectionHandler {
   /** Commands other than connect are let through from now on, as this identity. */
   identify(identity: Identity): void {
     this.#endConnecting()
-    this.connection.known()
+    // Another token of the same session changes nothing of how it is read from.
+    if (this.#identity === undefined) this.connection.known()
     this.#identity = identity
   }
 
