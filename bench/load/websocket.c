@@ -84,14 +84,16 @@ size_t clientFrame(char *into, uint8_t opcode, const char *payload, size_t lengt
   return n + length;
 }
 
-static void answerControl(Connection *connection) {
+static void answer(Connection *connection, uint8_t opcode, const char *payload, size_t length) {
   char frame[140];
-  if (connection->opcode == 9) {
-    size_t n = clientFrame(frame, 10, (const char *)connection->control, connection->controlLength);
-    send_(connection, frame, n);
-    flush(connection);
-    acknowledgeAtOnce(connection);
-  } else if (connection->opcode == 8) {
+  send_(connection, frame, clientFrame(frame, opcode, payload, length));
+  flush(connection);
+  acknowledgeAtOnce(connection);
+}
+
+static void answerControl(Connection *connection) {
+  if (connection->opcode == 9) answer(connection, 10, (const char *)connection->control, connection->controlLength);
+  else if (connection->opcode == 8) {
     int code = connection->controlLength >= 2 ? connection->control[0] << 8 | connection->control[1] : 0;
     char why[200];
     snprintf(why, sizeof why, "the server closed with %d %.*s", code, connection->controlLength > 2 ? connection->controlLength - 2 : 0, connection->control + 2);
@@ -111,14 +113,6 @@ static bool hasAppPing(const char *data, size_t length, bool first, bool last) {
     at += wanted;
   }
   return false;
-}
-
-static void answerAppPing(Connection *connection) {
-  char frame[140];
-  size_t n = clientFrame(frame, 1, options.pong, strlen(options.pong));
-  send_(connection, frame, n);
-  flush(connection);
-  acknowledgeAtOnce(connection);
 }
 
 static size_t headerSize(const uint8_t *header) {
@@ -161,7 +155,7 @@ static void takePayload(Connection *connection, const char *data, size_t length)
   bool first = connection->messageBytes == 0;
   connection->messageBytes += length;
   bool last = connection->final && connection->payloadLeft == 0;
-  if (options.ping && hasAppPing(data, length, first, last)) answerAppPing(connection);
+  if (options.ping && hasAppPing(data, length, first, last)) answer(connection, 1, options.pong, strlen(options.pong));
   if (connection->compressed) inflateText(connection, data, length, last);
   else text(connection, data, length, last);
 }

@@ -1,4 +1,5 @@
 import type { Command, Reply } from '@tidings/protocol'
+import { TurnTally } from '../transport/turn.js'
 import type { Session } from './session.js'
 
 /** A reply, and what to do once it is on its way. */
@@ -63,8 +64,7 @@ export class CommandQueue {
   #paused = false
   #awaitsDrain = false
   #ended = false
-  #turnNumber = 0
-  #costInTurn = 0
+  readonly #cost = new TurnTally()
   #givesWay = false
 
   constructor(session: Session, dispatch: Dispatch, maxInFlight: number) {
@@ -107,10 +107,8 @@ export class CommandQueue {
 
   /** Whether it may be started in this turn of the event loop; if not, it goes on in the next one. */
   #hasTurn(received: Received): boolean {
-    const { number } = this.#session.connection.outbound.turn
-    if (number !== this.#turnNumber) this.#costInTurn = 0
-    this.#turnNumber = number
-    if (this.#costInTurn >= MAX_COST_IN_TURN) {
+    const { turn } = this.#session.connection.outbound
+    if (this.#cost.of(turn) >= MAX_COST_IN_TURN) {
       this.#givesWay = true
       setImmediate(() => {
         this.#givesWay = false
@@ -118,7 +116,7 @@ export class CommandQueue {
       })
       return false
     }
-    this.#costInTurn += 'command' in received ? (COSTS[received.command.type] ?? 1) : 1
+    this.#cost.add(turn, 'command' in received ? (COSTS[received.command.type] ?? 1) : 1)
     return true
   }
 

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream'
 import type { Codec } from '@tidings/protocol'
 import type { OutboundTotal, Waiting } from './outbound-total.js'
 import { buildDataFrame, buildFrame, OPCODE } from './frame.js'
-import type { Deferred, Turn } from './turn.js'
+import { type Deferred, type Turn, TurnTally } from './turn.js'
 
 /** What is held back for the end of the turn at most, so that `isFull` speaks of the peer and not of a long turn. */
 const MAX_HELD_BYTES = 65_536
@@ -50,9 +50,7 @@ export class Outbound implements Deferred, Waiting {
   /** A frame that leaves alone: most of those that a feed brings at the end of the turn need no cork. */
   #held: Buffer | undefined
   #isClosing = false
-  #pongTurn = -1
-  /** Pings in that turn. */
-  #pongs = 0
+  readonly #pings = new TurnTally()
   #latestPing: Uint8Array | undefined
   #ended = false
   #answersMarks = false
@@ -107,13 +105,9 @@ export class Outbound implements Deferred, Waiting {
    * allows (5.5.3): ten thousand fit into one read, and the answers would cost everybody else more than the pings.
    */
   pong(payload: Uint8Array): void {
-    if (this.#pongTurn !== this.#turn.number) {
-      this.#pongTurn = this.#turn.number
-      this.#pongs = 0
-    }
-    this.#pongs += 1
-    if (this.#pongs <= MAX_PONGS_A_TURN) return this.write(buildFrame(OPCODE.pong, payload))
-    if (this.#pongs === MAX_PONGS_A_TURN + 1) this.#turn.deferFeed({ endTurn: () => this.#pongLatest() })
+    const pings = this.#pings.add(this.#turn, 1)
+    if (pings <= MAX_PONGS_A_TURN) return this.write(buildFrame(OPCODE.pong, payload))
+    if (pings === MAX_PONGS_A_TURN + 1) this.#turn.deferFeed({ endTurn: () => this.#pongLatest() })
     this.#latestPing = payload
   }
 

@@ -7,6 +7,26 @@ export interface Deferred {
   endTurn(): void
 }
 
+/** What adds up within one turn of the event loop, and begins anew in the next. */
+export class TurnTally {
+  #turnNumber = -1
+  #sum = 0
+
+  /** The sum of this turn so far. */
+  of(turn: Turn): number {
+    return this.add(turn, 0)
+  }
+
+  /** Adds to the sum of this turn, and gives it. */
+  add(turn: Turn, amount: number): number {
+    const { number } = turn
+    if (number !== this.#turnNumber) this.#sum = 0
+    this.#turnNumber = number
+    this.#sum += amount
+    return this.#sum
+  }
+}
+
 /** Longer than this and others notice that they wait. */
 const LONG_MS = 2
 

@@ -12,7 +12,7 @@ import { InboundRate } from './inbound-rate.js'
 import { inTurns } from './in-turns.js'
 import { PIECE_BYTES, ReadsInTurns } from './reads-in-turns.js'
 import { type Connection, type ConnectionHandler, type Handshake, ITEM_COST_BYTES } from './transport.js'
-import type { Turn } from './turn.js'
+import { type Turn, TurnTally } from './turn.js'
 import { routeUpgrades, type UpgradeHandler } from './upgrade-router.js'
 
 export type WebSocketLimits = {
@@ -226,8 +226,7 @@ class WebSocketConnection implements Connection {
   /** Until it is known whose it is, and once it has flooded. */
   #reads: ReadsInTurns | undefined
   #pauses = 0
-  #arrivedBytes = 0
-  #arrivedIn = -1
+  readonly #arrivedBytes = new TurnTally()
 
   constructor(
     webSocket: WebSocket,
@@ -296,11 +295,7 @@ class WebSocketConnection implements Connection {
   /** libuv reads a socket that has more up to 32 times in one turn, 2 MiB: in which nobody else would be heard. */
   arrived(bytes: number): void {
     if (this.#reads !== undefined) return
-    const turn = this.#endpoint.turn.number
-    if (this.#arrivedIn !== turn) this.#arrivedBytes = 0
-    this.#arrivedIn = turn
-    this.#arrivedBytes += bytes
-    if (this.#arrivedBytes < FLOOD_BYTES) return
+    if (this.#arrivedBytes.add(this.#endpoint.turn, bytes) < FLOOD_BYTES) return
     this.#reads = new ReadsInTurns(this.#socket, receiverOf(this.#webSocket), this.#queues.floods)
   }
 
