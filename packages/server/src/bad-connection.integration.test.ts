@@ -1,7 +1,17 @@
 import { setImmediate as endOfTurn } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { frame, handshake, RawSocket } from '@tidings/testing'
 import { describe, expect, test } from 'vitest'
 import { bystander, kept, MSGPACK, node, openRaw, session } from './bystander.fixture.js'
+
+/** In buffers, after all garbage was collected. */
+const heldBytes = (): number => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  collect()
+  return process.memoryUsage().arrayBuffers
+}
 
 describe('a handshake', () => {
   const refused: readonly [string, string, number, object?][] = [
@@ -126,5 +136,18 @@ describe('a connection', () => {
     const sockets = await Promise.all(Array.from({ length: 20 }, () => session()))
     for (const raw of sockets) raw.write(garbage)
     expect(await Promise.all(sockets.map((raw) => raw.closeCode()))).toEqual(sockets.map(() => 1002))
+  })
+
+  test('that sent garbage does not hold what was read while it stays', async () => {
+    const garbage = Buffer.alloc(64 * 1024, 0xff)
+    const sockets = await Promise.all(Array.from({ length: 50 }, () => session()))
+    const before = heldBytes()
+    for (const raw of sockets) {
+      raw.socket.allowHalfOpen = true
+      raw.write(garbage)
+    }
+    await Promise.all(sockets.map((raw) => raw.until(() => raw.receivedClose !== undefined)))
+    expect(heldBytes() - before).toBeLessThan((sockets.length / 4) * garbage.length)
+    expect(sockets.filter((raw) => raw.isOver())).toEqual([])
   })
 })

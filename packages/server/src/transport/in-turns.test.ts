@@ -29,6 +29,23 @@ test('makes calls in order, one in a turn when each takes long, and at once agai
   expect(made).toEqual([1, 2, 3, 4, 5])
 })
 
+test('counts what a call leaves to the next tick to its turn', async () => {
+  const made: number[] = []
+  const call = inTurns(new Turn(), (number: number) => {
+    made.push(number)
+    if (number === 1) takeLong()
+    else process.nextTick(takeLong)
+  })
+  for (const number of [1, 2, 3, 4]) call(number)
+  let most = 0
+  for (let before = made.length; made.length < 4; before = made.length) {
+    await endOfTurn()
+    most = Math.max(most, made.length - before)
+  }
+  expect(made).toEqual([1, 2, 3, 4])
+  expect(most).toBe(1)
+})
+
 test('goes on with the others when one call asks for another', async () => {
   const made: number[] = []
   const call = inTurns(new Turn(), (number: number): void => {

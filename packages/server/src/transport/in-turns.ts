@@ -12,13 +12,17 @@ export const inTurns = <Args extends readonly unknown[]>(
   const waiting = new Deque<Args>()
   const goOn = (): void => {
     turn.begin()
-    do {
-      const args = waiting.at(0)
-      if (args !== undefined) call(...args)
-      // Not before: what it asks for comes after the others.
-      waiting.shift()
-    } while (waiting.length > 0 && turn.hasTime())
-    if (waiting.length > 0) setImmediate(goOn)
+    const args = waiting.at(0)
+    if (args !== undefined) call(...args)
+    // Not before: what it asks for comes after the others.
+    waiting.shift()
+    if (waiting.length === 0) return
+    // What a call left to the next tick is its work too, and done before anybody looks at the time.
+    process.nextTick(goOnIfThereIsTime)
+  }
+  const goOnIfThereIsTime = (): void => {
+    if (turn.hasTime()) goOn()
+    else setImmediate(goOn)
   }
   return (...args) => {
     if (waiting.length === 0 && turn.hasTime()) return call(...args)

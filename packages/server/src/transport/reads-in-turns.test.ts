@@ -76,6 +76,19 @@ test('hands nothing over while who takes it is full, as with frames that are sti
   expect(heard).toEqual(['x'.repeat(10), 'b'])
 })
 
+test('hands over all that waits in one turn when nobody takes it any more', async () => {
+  const sink = new PassThrough()
+  const { socket, heard, asked, reads } = open(sink)
+  sink.on('error', () => undefined)
+  socket.write('x'.repeat(3 * PIECE_BYTES))
+  await endOfTurn()
+  reads.read()
+  sink.destroy(new Error('what came was no frame'))
+  reads.read()
+  expect(heard.map((text) => text.length)).toEqual([PIECE_BYTES, 2 * PIECE_BYTES])
+  expect(asked.length).toBe(2)
+})
+
 test('hands nothing over while it is paused, and asks again afterwards', async () => {
   const { socket, heard, asked, reads } = open()
   socket.write('a')

@@ -1,6 +1,6 @@
 import type { Duplex, Writable } from 'node:stream'
 
-/** What one turn takes of a socket: of the smallest frames some thousand, two milliseconds of work. */
+/** What one turn takes of a socket: of the smallest frames some thousand, a millisecond or two of work. */
 export const PIECE_BYTES = 8192
 
 /**
@@ -38,12 +38,15 @@ export class ReadsInTurns {
     this.#onReadable()
   }
 
-  /** Hands over a piece of what is there to those who listen to `data`, and asks for another turn if there is more. */
+  /**
+   * Hands over a piece of what is there to those who listen to `data`, and asks for another turn if there is more. All of
+   * it once `sink` takes nothing any more: to drop it costs nothing.
+   */
   read(): void {
     this.#isQueued = false
     if (!this.#mayRead) return
     // Only a read of all that is left finds an end behind it.
-    if (this.#socket.readableLength > PIECE_BYTES) this.#socket.read(PIECE_BYTES)
+    if (!this.#sink.destroyed && this.#socket.readableLength > PIECE_BYTES) this.#socket.read(PIECE_BYTES)
     else this.#socket.read()
     if (this.#socket.readableLength > 0) this.#onReadable()
   }

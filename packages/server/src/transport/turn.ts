@@ -28,7 +28,7 @@ export class TurnTally {
 }
 
 /** Longer than this and others notice that they wait. */
-const LONG_MS = 2
+const LONG_MS = 1
 
 export class Turn {
   #feeds: Deferred[] = []

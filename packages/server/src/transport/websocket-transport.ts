@@ -198,8 +198,13 @@ function onClose(this: WebSocket, code: number): void {
 const deflatesFor = (webSocket: WebSocket, request: IncomingMessage): boolean =>
   webSocket.extensions !== '' && !(request.headers['sec-websocket-extensions'] ?? '').includes('server_max_window_bits')
 
-/** What ws writes to what it reads, and which is full while frames are inflated. ws shows it to nobody. */
-const receiverOf = (webSocket: WebSocket): Writable => (webSocket as unknown as { _receiver: Writable })._receiver
+/** ws writes to it what it reads, and it is full while frames are inflated. ws shows it to nobody. */
+interface Receiver extends Writable {
+  /** Read, and not made out yet. */
+  _buffers: Buffer[]
+}
+
+const receiverOf = (webSocket: WebSocket): Receiver => (webSocket as unknown as { _receiver: Receiver })._receiver
 
 type QueueReads = (reads: ReadsInTurns) => void
 
@@ -277,11 +282,17 @@ class WebSocketConnection implements Connection {
     })
   }
 
-  /** The closing handshake began: what comes now matters to ws alone. */
+  /**
+   * The closing handshake began: what comes now matters to ws alone, and is read even if it was paused. Who is read from in
+   * turns ends in turn too.
+   */
   closing(): void {
     this.outbound.closing()
     this.#socket.off('data', onData)
-    this.#flow()
+    this.#reads?.resume()
+    const receiver = receiverOf(this.#webSocket)
+    // After what is no frame ws would keep the 64 KiB that were read with it until the connection is collected.
+    if (receiver.errored !== null) receiver._buffers = []
   }
 
   ping(): void {
