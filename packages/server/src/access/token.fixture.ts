@@ -1,13 +1,35 @@
-import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
 import { SignJWT } from 'jose'
 import { type LocalNode, startNode, type StartNodeOptions } from '@tidings/testing'
 import { memory } from '../backend/memory/index.js'
 import { afterTest, type App, contract } from '../node.fixture.js'
 
 export const SECRET = randomBytes(32)
-export const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
-export const p256 = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-export const ed25519 = generateKeyPairSync('ed25519')
+interface KeyPair {
+  readonly publicKey: KeyObject
+  readonly privateKey: KeyObject
+}
+
+const PEM = {
+  publicKeyEncoding: { type: 'spki', format: 'pem' },
+  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+} as const
+
+/**
+ * Not the very keys that were generated: Node 20 halts for good when what generated a key is collected while that key is
+ * written as JSON Web Key, as jose does to sign with it, for both take the same lock.
+ */
+const pairOf = ({ publicKey, privateKey }: { readonly publicKey: string; readonly privateKey: string }): KeyPair => ({
+  publicKey: createPublicKey(publicKey),
+  privateKey: createPrivateKey(privateKey),
+})
+
+export const newRsa = (): KeyPair => pairOf(generateKeyPairSync('rsa', { modulusLength: 2048, ...PEM }))
+export const newP256 = (): KeyPair => pairOf(generateKeyPairSync('ec', { namedCurve: 'P-256', ...PEM }))
+
+export const rsa = newRsa()
+export const p256 = newP256()
+export const ed25519 = pairOf(generateKeyPairSync('ed25519', PEM))
 
 /** A clock that the test moves; the wall clock tells tokens' times. */
 export class MovedClock {

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { LocalNode } from '@tidings/testing'
 import { describe, expect, test } from 'vitest'
 import { type App, connect, LoggedLines } from '../node.fixture.js'
@@ -9,6 +9,7 @@ import {
   ed25519,
   forged,
   inSeconds,
+  newRsa,
   p256,
   rsa,
   SECRET,
@@ -98,7 +99,7 @@ describe('a token', () => {
 })
 
 describe('refused is a token', () => {
-  const strangersRsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const strangersRsa = newRsa()
   const rsaPem = Buffer.from(rsa.publicKey.export({ format: 'pem', type: 'spki' }))
   const claims = { sub: 'ann', exp: inSeconds(3600) }
   const missing = 'a token is needed'

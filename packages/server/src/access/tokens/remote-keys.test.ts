@@ -1,11 +1,11 @@
-import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { LocalNode } from '@tidings/testing'
 import { expect, test } from 'vitest'
 import { afterTest, type App, connect, latch, LoggedLines, until } from '../../node.fixture.js'
-import { ADDRESS, MovedClock, p256, rsa, SECRET, startWithTokens, token } from '../token.fixture.js'
+import { ADDRESS, MovedClock, newP256, p256, rsa, SECRET, startWithTokens, token } from '../token.fixture.js'
 
 const COOLDOWN_MS = 10_000
 
@@ -169,7 +169,7 @@ test.each<readonly [string, (response: ServerResponse) => void, string]>([
 })
 
 test('keys for other purposes, secrets and damaged keys at the address are left out', async () => {
-  const other = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const other = newP256()
   const issuer = new Issuer([
     { kty: 'oct', k: SECRET.toString('base64url'), kid: 'hs' },
     jwk(other.publicKey, 'enc', { use: 'enc' }),
@@ -193,7 +193,7 @@ test('a token without a kid is taken where there is one key for it, and keys of 
   const { node, clock } = await startWith(issuer, [{ secret: SECRET }])
   expect(await answerTo(node, await es(undefined))).toBe('connected')
   expect(await answerTo(node, await token())).toBe('connected')
-  issuer.holds([jwk(p256.publicKey, 'a'), jwk(generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey, 'b')])
+  issuer.holds([jwk(p256.publicKey, 'a'), jwk(newP256().publicKey, 'b')])
   clock.aheadMs = 1_200_000
   await answerTo(node, await es('a', { sub: 'bob' }))
   await until(() => issuer.requests === 2)
