@@ -10,26 +10,21 @@ interface KeyPair {
   readonly privateKey: KeyObject
 }
 
-const PEM = {
-  publicKeyEncoding: { type: 'spki', format: 'pem' },
-  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-} as const
-
 /**
  * Not the very keys that were generated: Node 20 halts for good when what generated a key is collected while that key is
  * written as JSON Web Key, as jose does to sign with it, for both take the same lock.
  */
-const pairOf = ({ publicKey, privateKey }: { readonly publicKey: string; readonly privateKey: string }): KeyPair => ({
-  publicKey: createPublicKey(publicKey),
-  privateKey: createPrivateKey(privateKey),
+const copyOf = ({ publicKey, privateKey }: KeyPair): KeyPair => ({
+  publicKey: createPublicKey(publicKey.export({ format: 'pem', type: 'spki' })),
+  privateKey: createPrivateKey(privateKey.export({ format: 'pem', type: 'pkcs8' })),
 })
 
-export const newRsa = (): KeyPair => pairOf(generateKeyPairSync('rsa', { modulusLength: 2048, ...PEM }))
-export const newP256 = (): KeyPair => pairOf(generateKeyPairSync('ec', { namedCurve: 'P-256', ...PEM }))
+export const newRsa = (): KeyPair => copyOf(generateKeyPairSync('rsa', { modulusLength: 2048 }))
+export const newP256 = (): KeyPair => copyOf(generateKeyPairSync('ec', { namedCurve: 'P-256' }))
 
 export const rsa = newRsa()
 export const p256 = newP256()
-export const ed25519 = pairOf(generateKeyPairSync('ed25519', PEM))
+export const ed25519 = copyOf(generateKeyPairSync('ed25519'))
 
 /** A clock that the test moves; the wall clock tells tokens' times. */
 export class MovedClock {
