@@ -13,7 +13,7 @@ export const roomsScenario = ({ quick }) => {
     : {
         channels: 2000,
         connections: 10_000,
-        rates: Array.from({ length: 24 }, (_, step) => 1000 * 1.2 ** step),
+        rates: Array.from({ length: 29 }, (_, step) => 400 * 1.2 ** step),
         seconds: 2,
       }
   // Everybody is in two channels, as open files are limited: connection n in n and in n + half, modulo the channels. Turns go
