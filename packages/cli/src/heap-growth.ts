@@ -4,7 +4,7 @@ import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
 const OWN_CHOICE = /semi[-_]space|heap[-_]growing/
 
 /**
- * Of V8's young generation, both halves. Half as much has it collected so often that a node that is busy loses a tenth; with
+ * Of V8's young generation, both halves. With a quarter of it a busy node spends a tenth of its time in collections; with
  * much more a collection halts it for long.
  */
 const YOUNG_BYTES = 8 * 1024 * 1024
