@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 
 const MODULE = new URL('../dist/heap-growth.js', import.meta.url).href
 
@@ -22,18 +22,25 @@ console.log(JSON.stringify({ young: young / 2 ** 20, heap: heap / 2 ** 20 }))
 `
 
 /** In MiB. */
-const sizes = async (
-  flags: readonly string[],
-  ...args: readonly string[]
-): Promise<{ young: number; heap: number }> => {
+interface Sizes {
+  readonly young: number
+  readonly heap: number
+}
+
+const sizes = async (flags: readonly string[], ...args: readonly string[]): Promise<Sizes> => {
   const node = [...flags, '--input-type=module', '-e', PROGRAM, '--', ...args]
   const { stdout } = await promisify(execFile)(process.execPath, node, { env: { ...process.env, NODE_OPTIONS: '' } })
-  return JSON.parse(stdout) as { young: number; heap: number }
+  return JSON.parse(stdout) as Sizes
 }
+
+let bound: Sizes
+
+beforeAll(async () => {
+  bound = await sizes([], 'bound')
+})
 
 test('lets the young generation grow to some MiB, and the old one to three times what lives in it', async () => {
   const left = await sizes(['--heap-growing-percent=400'])
-  const bound = await sizes([], 'bound')
   expect(left.young).toBe(32)
   expect(bound.young).toBe(8)
   expect(bound.heap).toBeLessThan(left.heap * 0.8)
@@ -41,6 +48,5 @@ test('lets the young generation grow to some MiB, and the old one to three times
 
 test('leaves flags alone that Node was started with', async () => {
   expect((await sizes(['--max-semi-space-size=16'], 'bound')).young).toBe(32)
-  const bound = await sizes([], 'bound')
   expect((await sizes(['--heap-growing-percent=400'], 'bound')).heap).toBeGreaterThan(bound.heap * 1.2)
 })

@@ -5,6 +5,7 @@ import { memory } from '../backend/memory/index.js'
 import { afterTest, type App, contract } from '../node.fixture.js'
 
 export const SECRET = randomBytes(32)
+
 interface KeyPair {
   readonly publicKey: KeyObject
   readonly privateKey: KeyObject

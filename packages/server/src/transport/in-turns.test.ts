@@ -1,12 +1,30 @@
 import { setImmediate as endOfTurn } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { inTurns } from './in-turns.js'
 import { Turn } from './turn.js'
 
+let nowMs = 0
+
+beforeEach(() => {
+  nowMs = 0
+  vi.spyOn(performance, 'now').mockImplementation(() => nowMs)
+})
+
+afterEach(() => vi.restoreAllMocks())
+
 /** Longer than a turn should be. */
 const takeLong = (): void => {
-  const untilMs = performance.now() + 3
-  while (performance.now() < untilMs);
+  nowMs += 3
+}
+
+/** Waits for so many calls, and gives the most that one turn made of those not made yet. */
+const mostInOneTurn = async (made: readonly number[], count: number): Promise<number> => {
+  let most = 0
+  for (let before = made.length; made.length < count; before = made.length) {
+    await endOfTurn()
+    most = Math.max(most, made.length - before)
+  }
+  return most
 }
 
 test('makes calls in order, one in a turn when each takes long, and at once again when none waits', async () => {
@@ -17,11 +35,7 @@ test('makes calls in order, one in a turn when each takes long, and at once agai
   })
   for (const number of [1, 2, 3, 4]) call(number)
   expect(made).toEqual([1])
-  let most = 0
-  for (let before = made.length; made.length < 4; before = made.length) {
-    await endOfTurn()
-    most = Math.max(most, made.length - before)
-  }
+  const most = await mostInOneTurn(made, 4)
   expect(made).toEqual([1, 2, 3, 4])
   expect(most).toBe(1)
   await endOfTurn()
@@ -37,11 +51,7 @@ test('counts what a call leaves to the next tick to its turn', async () => {
     else process.nextTick(takeLong)
   })
   for (const number of [1, 2, 3, 4]) call(number)
-  let most = 0
-  for (let before = made.length; made.length < 4; before = made.length) {
-    await endOfTurn()
-    most = Math.max(most, made.length - before)
-  }
+  const most = await mostInOneTurn(made, 4)
   expect(made).toEqual([1, 2, 3, 4])
   expect(most).toBe(1)
 })

@@ -275,7 +275,8 @@ class WebSocketConnection implements Connection {
   known(): void {
     this.handshake = { ...this.handshake, headers: NO_HEADERS }
     if (this.#reads === undefined) return
-    this.#flow()
+    this.#reads.end()
+    this.#reads = undefined
     // Node lets a socket flow when its last `readable` listener leaves, though it be paused.
     process.nextTick(() => {
       if (this.isPaused) this.#webSocket.pause()
@@ -340,11 +341,6 @@ class WebSocketConnection implements Connection {
   closed(): void {
     this.#inbound.end()
     this.#endpoint.closed(this)
-  }
-
-  #flow(): void {
-    this.#reads?.end()
-    this.#reads = undefined
   }
 }
 
