@@ -13,7 +13,7 @@ import {
 import type { Log, PresenceStore, PublishResult } from './backend/backend.js'
 import type { Channel, Channels } from './channels.js'
 import { readHistory } from './commands/history.js'
-import { checkData } from './commands/publish.js'
+import { checkData } from './commands/check-data.js'
 import { knownFailure } from './session/errors.js'
 
 export interface PublishOptions {

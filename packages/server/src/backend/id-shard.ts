@@ -149,10 +149,14 @@ export class IdShard {
     this.#bytes = Buffer.alloc(capacity * RECORD_BYTES)
     this.#words = wordsOf(this.#bytes)
     this.#numbers = numbersOf(this.#bytes)
-    for (let at = 0; at < words.length; at += WORDS) {
-      if (numbers[at / 2 + EXPIRES] === 0) continue
-      const record = words.subarray(at, at + WORDS)
-      this.#words.set(record, this.#slotOf(record) * WORDS)
+    for (let from = 0; from < words.length; from += WORDS) {
+      if (numbers[from / 2 + EXPIRES] === 0) continue
+      // Keys are all different: the first free slot is the right one.
+      let slot = this.#homeOf(words, from)
+      while (this.#isUsed(slot)) slot = this.#next(slot)
+      // Word by word, because a view of each record costs more.
+      const to = slot * WORDS
+      for (let word = 0; word < WORDS; word += 1) this.#words[to + word] = words[from + word] ?? 0
     }
   }
 }

@@ -1,0 +1,58 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { payloadProblem } from '@tidings/protocol'
+import type { Payload } from '../backend/backend.js'
+import type { Channel } from '../channels.js'
+import { jsonBytesAtMost } from './json-size.js'
+
+/** Data that fits its channel, as it is stored; or why it does not. */
+export type Checked =
+  | { readonly ok: true; readonly payload: Payload }
+  | {
+      readonly ok: false
+      readonly code: 'bad-payload' | 'invalid-data' | 'payload-too-large'
+      readonly message: string
+    }
+
+const toPayload = (data: unknown, maxPayloadBytes: number): Checked => {
+  const problem = payloadProblem(data)
+  if (problem !== undefined)
+    return { ok: false, code: 'bad-payload', message: `the data cannot be carried: ${problem}` }
+  // Bytes are copied: decoded ones are a view of the frame they came in.
+  const payload = data instanceof Uint8Array ? new Uint8Array(data) : JSON.stringify(data)
+  const bytes = typeof payload === 'string' ? Buffer.byteLength(payload) : payload.length
+  if (bytes <= maxPayloadBytes) return { ok: true, payload }
+  return {
+    ok: false,
+    code: 'payload-too-large',
+    message: `the data has ${bytes} bytes, at most ${maxPayloadBytes} are taken`,
+  }
+}
+
+/** Why data is not even shown to its schema. Most is seen to be small enough without being encoded for it. */
+const refusal = (data: unknown, maxPayloadBytes: number): Checked | undefined => {
+  const isSmall = payloadProblem(data) === undefined && jsonBytesAtMost(data) <= maxPayloadBytes
+  const checked = isSmall ? undefined : toPayload(data, maxPayloadBytes)
+  return checked?.ok === false ? checked : undefined
+}
+
+const describeIssue = ({ message, path }: StandardSchemaV1.Issue): string => {
+  const keys = (path ?? []).map((segment) => String(typeof segment === 'object' ? segment.key : segment))
+  return keys.length === 0 ? message : `${keys.join('.')}: ${message}`
+}
+
+/**
+ * Checks data against its channel's schema and the limits. What the schema gives out is what is stored. Synchronous
+ * unless the schema is not.
+ */
+export const checkData = (channel: Channel, data: unknown, maxPayloadBytes: number): Checked | Promise<Checked> => {
+  const schema = channel.match.definition.data
+  if (schema === undefined) return toPayload(data, maxPayloadBytes)
+  const refused = refusal(data, maxPayloadBytes)
+  if (refused !== undefined) return refused
+  const checked = (result: StandardSchemaV1.Result<unknown>): Checked =>
+    result.issues === undefined
+      ? toPayload(result.value, maxPayloadBytes)
+      : { ok: false, code: 'invalid-data', message: result.issues.slice(0, 5).map(describeIssue).join('; ') }
+  const result = schema['~standard'].validate(data)
+  return result instanceof Promise ? result.then(checked) : checked(result)
+}
