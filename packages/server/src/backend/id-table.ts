@@ -17,7 +17,7 @@ export interface IdEntry {
 const SHARDS = 256
 
 /** Slots that are looked at with each new id … */
-const SWEPT_AT_PUBLISH = 16
+const SWEPT_AT_PUBLISH = 4
 /** … while it is full … */
 const SWEPT_WHEN_FULL = 1024
 /** … and the part of all that is looked at now and then in any case. */

@@ -108,12 +108,12 @@ export class Session implements ConnectionHandler {
     this.#entered?.delete(channel)
   }
 
-  frame(data: Uint8Array, isText: boolean): void {
+  frame(data: Buffer, isText: boolean): void {
     if (this.#ended) return
     const { codec } = this.connection
     const wantsText = codec.subprotocol.endsWith('.json')
     if (isText !== wantsText) return this.#close(1003, wantsText ? 'text frames only' : 'binary frames only')
-    const decoded = decode(codec, isText ? Buffer.from(data.buffer, data.byteOffset, data.length).toString() : data)
+    const decoded = decode(codec, isText ? data.toString() : data)
     if (decoded === undefined) return this.disconnect(4500)
     if (decoded.length > 1) this.connection.spend((decoded.length - 1) * ITEM_COST_BYTES)
     for (const item of decoded) {

@@ -47,7 +47,7 @@ export interface Connection {
 
 /** Who handles a connection's frames. Neither method may throw. */
 export interface ConnectionHandler {
-  frame(data: Uint8Array, isText: boolean): void
+  frame(data: Buffer, isText: boolean): void
   /** Called once. `clean`: the peer said goodbye. */
   closed(clean: boolean): void
 }
