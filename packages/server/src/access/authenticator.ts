@@ -90,7 +90,8 @@ export class Authenticator {
   ): Promise<Identified | 'token-missing'> {
     const { verifier, authenticate, anonymous, dev } = this.#parts
     if (authenticate !== undefined) {
-      return checkUser(await authenticate({ ...handshake, token: text, claims: token?.claims }))
+      const { headers, url, remoteAddress } = handshake
+      return checkUser(await authenticate({ headers, url, remoteAddress, token: text, claims: token?.claims }))
     }
     if (verifier === undefined) return dev ? devUser(text, client) : false
     if (token !== undefined) return { id: token.userId }
