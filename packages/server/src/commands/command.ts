@@ -32,9 +32,8 @@ export class Gate {
     proceed: (channel: Channel) => Outcome,
   ): Outcome {
     const [next, ...rest] = more
-    return this.pass(identity, action, command, (channel) =>
-      next === undefined ? proceed(channel) : this.passAll(identity, [next, ...rest], command, proceed),
-    )
+    if (next === undefined) return this.pass(identity, action, command, proceed)
+    return this.pass(identity, action, command, () => this.passAll(identity, [next, ...rest], command, proceed))
   }
 
   pass(identity: Identity, action: Action, command: ChannelCommand, proceed: (channel: Channel) => Outcome): Outcome {

@@ -273,7 +273,8 @@ class WebSocketConnection implements Connection {
   }
 
   known(): void {
-    this.handshake = { ...this.handshake, headers: NO_HEADERS }
+    const { url, remoteAddress } = this.handshake
+    this.handshake = { headers: NO_HEADERS, url, remoteAddress }
     if (this.#reads === undefined) return
     this.#reads.end()
     this.#reads = undefined
