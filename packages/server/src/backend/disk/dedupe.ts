@@ -88,7 +88,7 @@ export class Dedupe {
       const expiresAt = this.#clock.now() + Math.ceil(windowMs)
       this.#rowNumber += 1
       const row: Row = { expiresAt, key: rowKey(expiresAt, this.#rowNumber), count: ids.length }
-      writes.put('dedupe', row.key, Buffer.concat(ids.map((id) => this.#encode(id))))
+      writes.put('dedupe', row.key, this.#encode(ids))
       this.#queueOf(windowMs).push(row)
     }
   }
@@ -140,16 +140,20 @@ export class Dedupe {
     return rows
   }
 
-  #encode(id: string): Buffer {
-    const entry = Buffer.alloc(ENTRY_BYTES)
-    const remembered = this.#ids.get(id)
-    if (remembered === undefined) return entry
-    entry.write(id, 0, 'latin1')
-    entry.write(remembered.payloadHash, HASH_BYTES, 'latin1')
-    entry.writeUIntBE(remembered.offset, 2 * HASH_BYTES, NUMBER_BYTES)
-    entry.writeUIntBE(remembered.time, 2 * HASH_BYTES + NUMBER_BYTES, NUMBER_BYTES)
-    entry.writeUInt32BE(remembered.tag, 2 * HASH_BYTES + 2 * NUMBER_BYTES)
-    return entry
+  #encode(ids: readonly string[]): Buffer {
+    const entries = Buffer.alloc(ids.length * ENTRY_BYTES)
+    let at = 0
+    for (const id of ids) {
+      const remembered = this.#ids.get(id)
+      if (remembered === undefined) continue
+      entries.write(id, at, 'latin1')
+      entries.write(remembered.payloadHash, at + HASH_BYTES, 'latin1')
+      entries.writeUIntBE(remembered.offset, at + 2 * HASH_BYTES, NUMBER_BYTES)
+      entries.writeUIntBE(remembered.time, at + 2 * HASH_BYTES + NUMBER_BYTES, NUMBER_BYTES)
+      entries.writeUInt32BE(remembered.tag, at + 2 * HASH_BYTES + 2 * NUMBER_BYTES)
+      at += ENTRY_BYTES
+    }
+    return entries.subarray(0, at)
   }
 
   #load(key: Buffer, value: Buffer): void {

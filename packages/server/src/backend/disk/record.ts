@@ -1,5 +1,6 @@
 import type { Tags } from '@tidings/protocol'
 import type { NewPublication } from '../backend.js'
+import { payloadBytes } from '../publication-size.js'
 
 /**
  * One publication as a value of the table `log`. Whole numbers are little-endian.
@@ -14,6 +15,7 @@ const BYTES_PAYLOAD = 1
 const HAS_PUBLISHER = 2
 const HAS_KEY = 4
 const HAS_TAGS = 8
+const LENGTHS_AT = 13
 const HEADER_BYTES = 29
 
 /** What retention needs to know of a publication. */
@@ -29,26 +31,23 @@ export type RecordContent = Omit<NewPublication, 'scope'>
 /** Without its RecordInfo, which is known later. */
 export const encodeRecord = (publication: NewPublication): Buffer => {
   const { payload, publisher, id, key, tags } = publication
-  const publisherText = publisher ?? ''
-  const keyText = key ?? ''
-  const tagText = tags === undefined ? '' : JSON.stringify(tags)
-  const texts = [publisherText, id, keyText, tagText]
-  const lengths = texts.map((text) => Buffer.byteLength(text))
-  const payloadLength = typeof payload === 'string' ? Buffer.byteLength(payload) : payload.byteLength
-  const record = Buffer.allocUnsafe(lengths.reduce((sum, length) => sum + length, HEADER_BYTES + payloadLength))
+  const texts = [publisher ?? '', id, key ?? '', tags === undefined ? '' : JSON.stringify(tags)]
+  let length = HEADER_BYTES + payloadBytes(payload)
+  for (const text of texts) length += Buffer.byteLength(text)
+  const record = Buffer.allocUnsafe(length)
   record[0] =
     (typeof payload === 'string' ? 0 : BYTES_PAYLOAD) |
     (publisher === null ? 0 : HAS_PUBLISHER) |
     (key === undefined ? 0 : HAS_KEY) |
     (tags === undefined ? 0 : HAS_TAGS)
   let at = HEADER_BYTES
-  for (const [index, text] of texts.entries()) {
-    const length = lengths[index] ?? 0
-    record.writeUInt32LE(length, 13 + index * 4)
-    if (length > 0) record.write(text, at, length, 'utf8')
-    at += length
+  let lengthAt = LENGTHS_AT
+  for (const text of texts) {
+    const written = text === '' ? 0 : record.write(text, at)
+    lengthAt = record.writeUInt32LE(written, lengthAt)
+    at += written
   }
-  if (typeof payload === 'string') record.write(payload, at, payloadLength, 'utf8')
+  if (typeof payload === 'string') record.write(payload, at)
   else record.set(payload, at)
   return record
 }
@@ -68,7 +67,7 @@ export const decodeRecord = (record: Buffer): RecordContent & Pick<RecordInfo, '
   const flags = record.readUInt8(0)
   const ends = [HEADER_BYTES]
   for (let field = 0; field < 4; field += 1) {
-    const end = (ends[field] ?? 0) + record.readUInt32LE(13 + field * 4)
+    const end = (ends[field] ?? 0) + record.readUInt32LE(LENGTHS_AT + field * 4)
     if (end > record.length) throw new RangeError('a stored publication is cut short')
     ends.push(end)
   }
