@@ -36,9 +36,12 @@ describe('the configuration of tidings serve', () => {
   it.each([
     ['an unknown key', 'tidings.config.json', '{"hosst":"a"}', 2, 'tidings.config.json: hosst is not a setting'],
     ['a wrong type', 'tidings.config.json', '{"port":"80"}', 2, 'tidings.config.json: port must be a whole number'],
-    ['a syntax error in JSON', 'tidings.config.json', '{', 1, 'tidings.config.json cannot be read'],
-    ['a syntax error in TypeScript', 'tidings.config.ts', 'export default {', 1, 'tidings.config.ts cannot be read'],
-    ['code that throws', 'tidings.config.mjs', 'throw new Error("no db")', 1, 'cannot be read: no db'],
+    ['a syntax error in JSON', 'tidings.config.json', '{\n"port": 80,\n"host" "a"}', 1, '(tidings.config.json:3).'],
+    ['JSON that ends too early', 'tidings.config.json', '{\n"port": [', 1, '(tidings.config.json:2).'],
+    ['a syntax error in TypeScript', 'tidings.config.ts', 'export default {\na b', 1, '(tidings.config.ts:2).'],
+    ['a syntax error in JavaScript', 'tidings.config.mjs', 'export default {\na b', 1, '(tidings.config.mjs:2).'],
+    ['code that throws', 'tidings.config.mjs', '\nthrow new Error("no db")', 1, ': no db (tidings.config.mjs:2).'],
+    ['code that throws a text', 'tidings.config.mjs', 'throw "no db"', 1, 'cannot be read: no db.'],
     ['no default export', 'tidings.config.ts', 'export const a = 1', 2, 'must export its configuration as default'],
   ])('is refused for %s in one sentence', async (_title, name, text, exitCode, sentence) => {
     const dir = await withConfig(name, text)
@@ -46,6 +49,13 @@ describe('the configuration of tidings serve', () => {
     expect(run.stderr).toContain(sentence)
     expect(run.stderr.trim().split('\n')).toHaveLength(1)
     expect(run).toMatchObject({ exitCode, stdout: '' })
+  })
+
+  it('names the file that it imports and that is wrong', async () => {
+    const dir = await withConfig('tidings.config.ts', 'import "./my rules.ts"\nexport default {}')
+    await writeFile(join(dir, 'my rules.ts'), 'export const a = 1\nlet b = ;')
+    const run = await endedIn(dir, ...MEMORY_DEV)
+    expect(run).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('(my rules.ts:2).') as string })
   })
 
   it('is refused when the file or the folder of a page is not there', async () => {

@@ -3,6 +3,7 @@ import { basename, dirname, extname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { CommandError, EXIT, sentenceOf, systemCode, usageError } from '../exit.js'
 import { type CheckedConfig, checkConfig } from './check-config.js'
+import { placeOfError } from './error-place.js'
 
 export interface LoadedConfig {
   /** The file's name, for sentences about it. */
@@ -50,7 +51,9 @@ const readConfig = async (file: string, name: string): Promise<unknown> => {
     if (extname(file) === '.json') return JSON.parse(text) as unknown
     return defaultExport(await importModule(file), name)
   } catch (error) {
-    throw error instanceof CommandError ? error : unreadable(name, sentenceOf(error))
+    if (error instanceof CommandError) throw error
+    const place = await placeOfError(error, file, text)
+    throw unreadable(name, place === undefined ? sentenceOf(error) : `${sentenceOf(error)} (${place})`)
   }
 }
 
