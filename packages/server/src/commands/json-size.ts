@@ -4,8 +4,8 @@ const MAX_NUMBER_BYTES = 24
 const MAX_UNIT_BYTES = 6
 
 /**
- * How many bytes a value has at most as JSON, of values in which `payloadProblem` finds nothing (of bytes: how many they are). A
- * tenth of the work of encoding it, and enough to see that most are far from too large.
+ * How many bytes a value has at most as JSON, of values in which `payloadProblem` finds nothing (of bytes: how many they are). Less
+ * work than encoding it, and enough to see that most are far from too large.
  */
 export const jsonBytesAtMost = (value: unknown): number => {
   if (typeof value === 'string') return MAX_UNIT_BYTES * value.length + 2
