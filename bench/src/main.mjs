@@ -10,10 +10,11 @@ import { hasCompiler } from './run/native.mjs'
 import { marksOf, remarksOf, tableOf } from './run/report.mjs'
 import { readResult, writePlot, writeResult } from './run/results.mjs'
 import { runScenario } from './run/rounds.mjs'
+import { profileServers } from './run/served.mjs'
 import { SCENARIOS } from './scenarios/index.mjs'
 
 const everything = SCENARIOS.map((make) => make({ quick: false }))
-const { quick, only, peers, rounds, add, referee } = readArguments({
+const { quick, only, peers, rounds, add, profile, referee } = readArguments({
   scenarios: everything.map(({ name }) => name),
   peers: [...new Set(everything.flatMap(({ entrants }) => entrants.map(({ peer }) => peer.name)))].filter(
     (name) => name !== 'tidings',
@@ -29,6 +30,8 @@ const machine = () => {
   const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`
   return `${cpus().length} cores (${cpu?.model ?? 'unknown'}), ${memory}, Node ${process.versions.node}`
 }
+
+if (profile) profileServers((line) => say(`    ${line}`))
 
 /** How many runs counted, and how many lost something or did not work at all. */
 const tally = { passed: 0, failed: 0, absent: 0 }
@@ -51,7 +54,7 @@ const run = async (scenario) => {
   }
   if (quick) return
   for (const line of ['', ...tableOf(result), ...remarksOf(result), ...marksOf(result)]) say(`  ${line}`)
-  writeResult(result, machine())
+  if (!profile) writeResult(result, machine())
 }
 
 const runAll = async () => {
@@ -60,7 +63,7 @@ const runAll = async () => {
     const scenario = make({ quick })
     if (only.includes(scenario.name)) await run(scenario)
   }
-  if (!quick) {
+  if (!quick && !profile) {
     const path = await writePlot(everything.map(({ name }) => name))
     say(`\nFigures and plot: ${relative(process.cwd(), path)} and the JSON files beside it`)
   }

@@ -13,6 +13,7 @@ const usage = ({ scenarios, peers }) => `npm run bench -- [options]
   --peers A,B      Tidings and these peers; none: Tidings alone
   --rounds N       rounds of each scenario (${DEFAULT_ROUNDS}; quick: 1)
   --add            medians over the stored samples too
+  --profile        says where the time of servers of Node went, and stores no figures
   --referee FILE   compares with another load generator, a C program, and runs nothing else
   --help           this
 
@@ -33,6 +34,7 @@ const parse = () => {
         peers: { type: 'string' },
         rounds: { type: 'string' },
         add: { type: 'boolean', default: false },
+        profile: { type: 'boolean', default: false },
         referee: { type: 'string' },
         help: { type: 'boolean', default: false },
       },

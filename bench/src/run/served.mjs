@@ -5,11 +5,12 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { connect, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { onAnyCore, onServerCore } from './cores.mjs'
 import { SERVERS } from './paths.mjs'
+import { profiledInto, profileLines } from './profile.mjs'
 
 const START_DEADLINE_MS = 20_000
 const RETRY_MS = 10
@@ -26,6 +27,14 @@ const running = new Set()
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
+
+/** @type {((line: string) => void) | undefined} */
+let sayProfile
+
+/** From now on servers of Node are profiled, and where their time went is said when they stop. @param {(line: string) => void} say */
+export const profileServers = (say) => {
+  sayProfile = say
+}
 
 /** A server that did not come up. */
 export class ServeError extends Error {}
@@ -45,7 +54,10 @@ export const makeFolder = () => mkdtempSync(join(tmpdir(), 'tidings-bench-'))
  */
 export const serve = async (command, { listening, dir, env = {}, isPinned = true }) => {
   const [file, ...words] = (isPinned ? onServerCore : onAnyCore)(command)
-  const child = spawn(file, words, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } })
+  const profile =
+    sayProfile !== undefined && command[0] === process.execPath ? join(makeFolder(), 'profile') : undefined
+  const profiling = profile === undefined ? {} : profiledInto(profile)
+  const child = spawn(file, words, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env, ...profiling } })
   running.add(child)
   let output = ''
   const exited = once(child, 'exit').then(() => {
@@ -53,8 +65,12 @@ export const serve = async (command, { listening, dir, env = {}, isPinned = true
   })
   const stop = async () => {
     // Nothing of it is needed any more, and goodbyes to thousands take their time.
-    child.kill('SIGKILL')
+    child.kill(profile === undefined ? 'SIGKILL' : 'SIGUSR2')
     await exited
+    if (profile !== undefined) {
+      for (const line of profileLines(profile)) sayProfile?.(line)
+      rmSync(dirname(profile), { recursive: true })
+    }
     if (dir !== undefined) rmSync(dir, { recursive: true, force: true })
   }
   /** @type {Promise<number>} */
