@@ -1,7 +1,7 @@
 /**
  * Where the processor time of a server of Node goes: `--profile`.
  */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
@@ -41,6 +41,7 @@ const listOf = (shares) => shares.map(({ name, percent }) => `${percent.toFixed(
 
 /** Where the time went that was not idle, and the largest functions. @param {string} file @returns {readonly string[]} */
 export const profileLines = (file) => {
+  if (!existsSync(file)) return ['no profile: it ended before it was asked for one']
   /** @type {unknown} */
   const parsed = JSON.parse(readFileSync(file, 'utf8'))
   const profile = /** @type {Profile} */ (parsed)

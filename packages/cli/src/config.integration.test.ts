@@ -36,11 +36,14 @@ describe('the configuration of tidings serve', () => {
   it.each([
     ['an unknown key', 'tidings.config.json', '{"hosst":"a"}', 2, 'tidings.config.json: hosst is not a setting'],
     ['a wrong type', 'tidings.config.json', '{"port":"80"}', 2, 'tidings.config.json: port must be a whole number'],
-    ['a syntax error in JSON', 'tidings.config.json', '{\n"port": 80,\n"host" "a"}', 1, '(tidings.config.json:3).'],
+    ['a syntax error in JSON', 'tidings.config.json', '{', 1, 'tidings.config.json cannot be read'],
+    ['a syntax error in TypeScript', 'tidings.config.ts', 'export default {', 1, 'tidings.config.ts cannot be read'],
+    ['code that throws', 'tidings.config.mjs', 'throw new Error("no db")', 1, 'cannot be read: no db'],
+    ['a wrong line of JSON', 'tidings.config.json', '{\n"port": 80,\n"host" "a"}', 1, '(tidings.config.json:3).'],
     ['JSON that ends too early', 'tidings.config.json', '{\n"port": [', 1, '(tidings.config.json:2).'],
-    ['a syntax error in TypeScript', 'tidings.config.ts', 'export default {\na b', 1, '(tidings.config.ts:2).'],
-    ['a syntax error in JavaScript', 'tidings.config.mjs', 'export default {\na b', 1, '(tidings.config.mjs:2).'],
-    ['code that throws', 'tidings.config.mjs', '\nthrow new Error("no db")', 1, ': no db (tidings.config.mjs:2).'],
+    ['a wrong line of TypeScript', 'tidings.config.ts', 'export default {\na b', 1, '(tidings.config.ts:2).'],
+    ['a wrong line of JavaScript', 'tidings.config.mjs', 'export default {\na b', 1, '(tidings.config.mjs:2).'],
+    ['a line that throws', 'tidings.config.mjs', '\nthrow new Error("no db")', 1, ': no db (tidings.config.mjs:2).'],
     ['code that throws a text', 'tidings.config.mjs', 'throw "no db"', 1, 'cannot be read: no db.'],
     ['no default export', 'tidings.config.ts', 'export const a = 1', 2, 'must export its configuration as default'],
   ])('is refused for %s in one sentence', async (_title, name, text, exitCode, sentence) => {

@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { payloadProblem } from '@tidings/protocol'
 import type { Payload } from '../backend/backend.js'
+import { payloadBytes } from '../backend/publication-size.js'
 import type { Channel } from '../channels.js'
 import { jsonBytesAtMost } from './json-size.js'
 
@@ -13,13 +14,17 @@ export type Checked =
       readonly message: string
     }
 
-const toPayload = (data: unknown, maxPayloadBytes: number): Checked => {
+const notCarried = (data: unknown): Checked | undefined => {
   const problem = payloadProblem(data)
-  if (problem !== undefined)
-    return { ok: false, code: 'bad-payload', message: `the data cannot be carried: ${problem}` }
+  if (problem === undefined) return undefined
+  return { ok: false, code: 'bad-payload', message: `the data cannot be carried: ${problem}` }
+}
+
+/** Of data that can be carried. */
+const encoded = (data: unknown, maxPayloadBytes: number): Checked => {
   // Bytes are copied: decoded ones are a view of the frame they came in.
   const payload = data instanceof Uint8Array ? new Uint8Array(data) : JSON.stringify(data)
-  const bytes = typeof payload === 'string' ? Buffer.byteLength(payload) : payload.length
+  const bytes = payloadBytes(payload)
   if (bytes <= maxPayloadBytes) return { ok: true, payload }
   return {
     ok: false,
@@ -28,11 +33,15 @@ const toPayload = (data: unknown, maxPayloadBytes: number): Checked => {
   }
 }
 
+const toPayload = (data: unknown, maxPayloadBytes: number): Checked =>
+  notCarried(data) ?? encoded(data, maxPayloadBytes)
+
 /** Why data is not even shown to its schema. Most is seen to be small enough without being encoded for it. */
 const refusal = (data: unknown, maxPayloadBytes: number): Checked | undefined => {
-  const isSmall = payloadProblem(data) === undefined && jsonBytesAtMost(data) <= maxPayloadBytes
-  const checked = isSmall ? undefined : toPayload(data, maxPayloadBytes)
-  return checked?.ok === false ? checked : undefined
+  const problem = notCarried(data)
+  if (problem !== undefined || jsonBytesAtMost(data) <= maxPayloadBytes) return problem
+  const checked = encoded(data, maxPayloadBytes)
+  return checked.ok ? undefined : checked
 }
 
 const describeIssue = ({ message, path }: StandardSchemaV1.Issue): string => {
