@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { Announcer } from './announcer.js'
 import { Composer } from './composer.js'
 import { ConnectionStatus } from './connection-status.js'
@@ -24,7 +24,8 @@ const useAttention = (session: RoomSession): void => {
     document.addEventListener('visibilitychange', look)
     return () => document.removeEventListener('visibilitychange', look)
   }, [session])
-  useEffect(() => {
+  // With what the page shows, not a frame later: a hidden page may wait a second for its frame.
+  useLayoutEffect(() => {
     document.title = titleWords(room, unread.count)
   }, [room, unread.count])
 }

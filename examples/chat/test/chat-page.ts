@@ -88,6 +88,18 @@ export class ChatPage {
     return (await this.read()).map(({ text }) => text)
   }
 
+  /** Where the log stands once it moves no more: turns of the wheel arrive after `mouse.wheel` returned. */
+  async restingTop(): Promise<number> {
+    return this.page.locator('.log').evaluate(async (log) => {
+      const QUIET_MS = 500
+      for (let quietSince = performance.now(), top = log.scrollTop; ; ) {
+        await new Promise(requestAnimationFrame)
+        if (log.scrollTop !== top) [top, quietSince] = [log.scrollTop, performance.now()]
+        else if (performance.now() - quietSince > QUIET_MS) return top
+      }
+    })
+  }
+
   /** Scrolls up until the room's first line is in the page. */
   async scrollToBeginning(): Promise<void> {
     const beginning = this.page.getByText('Beginning of the history')

@@ -49,7 +49,7 @@ describe('without a connection', () => {
     await bob.say('meanwhile')
     await bob.waitForLine('meanwhile')
     for (const text of ['one', 'two', 'three']) await ann.say(text)
-    expect(await ann.texts()).toEqual(['before', 'one', 'two', 'three'])
+    await expect.poll(() => ann.texts()).toEqual(['before', 'one', 'two', 'three'])
     expect(await ann.page.locator('.line.waiting').count()).toBe(3)
     await ann.page.context().setOffline(false)
     await bob.waitForLine('three')
