@@ -25,7 +25,12 @@ function readManifests(): readonly { readonly folder: string; readonly manifest:
   })
 }
 
-const timeouts = (seconds: number) => ({ testTimeout: seconds * SECOND_MS, hookTimeout: seconds * SECOND_MS })
+const timeouts = (seconds: number) => ({
+  testTimeout: seconds * SECOND_MS,
+  hookTimeout: seconds * SECOND_MS,
+  // Vitest's own second is soon over on a busy machine.
+  expect: { poll: { timeout: 20 * SECOND_MS } },
+})
 
 /** Real processes run what was built, and what was built is loaded as Node loads it. */
 const built = { server: { deps: { external: [/\/packages\/[^/]+\/dist\//] } } }

@@ -2,6 +2,8 @@ import { POWER_MOMENTS, runPowerEpisode, Summary } from '@tidings/testing/soak'
 import { afterAll, describe, expect, it } from 'vitest'
 
 const FAILURES = 16
+/** Far beyond what anybody needs on a machine that is busy with other tests. */
+const DEADLINE_MS = 30_000
 const SEEDS = [1, 20_261_124, 33]
 
 describe('a node whose power fails at random moments', () => {
@@ -15,7 +17,7 @@ describe('a node whose power fails at random moments', () => {
   it.each(SEEDS)(
     'keeps the delivery contract (seed %i)',
     async (seed) => {
-      const episode = await runPowerEpisode({ seed, failures: FAILURES })
+      const episode = await runPowerEpisode({ seed, failures: FAILURES, deadlineMs: DEADLINE_MS })
       for (const event of episode.history.events)
         if (event.kind === 'node-ended') moments.set(event.how, (moments.get(event.how) ?? 0) + 1)
       const own = new Summary()
@@ -23,7 +25,7 @@ describe('a node whose power fails at random moments', () => {
       summary.add(episode)
       expect(own.report()).toEqual([])
     },
-    60_000,
+    300_000,
   )
 
   it('lost its power at each kind of moment, also while it started, and everybody was checked', () => {

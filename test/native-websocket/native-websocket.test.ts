@@ -36,7 +36,7 @@ describe('Node’s own WebSocket', () => {
     try {
       const file = join(dir, 'program.mjs')
       writeFileSync(file, PROGRAM)
-      const { stdout } = await run(process.execPath, [...FLAGS, file, node.url], { timeout: 20_000 })
+      const { stdout } = await run(process.execPath, [...FLAGS, file, node.url])
       expect(stdout).toBe('publication {"text":"hi"}\n'.repeat(2))
     } finally {
       await node.close()

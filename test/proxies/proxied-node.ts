@@ -40,7 +40,7 @@ export interface ProxyProgram {
   reload(proxy: NodeProcess, place: ProxyPlace): Promise<void>
 }
 
-const HEARTBEAT = { intervalMs: 400, deadlineMs: 1200 }
+const HEARTBEAT = { intervalMs: 400, deadlineMs: 5000 }
 
 const configText = (dir: string): string => `export default {
   contract: { channels: { 'chat:{room}': { history: { maxCount: 10000 } } } },

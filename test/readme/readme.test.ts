@@ -33,7 +33,7 @@ describe('the documentation’s examples', () => {
   const runExample = async (name: string, code: string): Promise<string> => {
     const file = join(dir, name)
     writeFileSync(file, code.replaceAll('127.0.0.1:8080', `127.0.0.1:${port}`))
-    const { stdout } = await run(process.execPath, [file], { timeout: 30_000 })
+    const { stdout } = await run(process.execPath, [file])
     return stdout
   }
 
@@ -96,7 +96,7 @@ describe('the documentation’s examples', () => {
   it('runs the protocol’s client in a few lines with a plain WebSocket', async () => {
     const client = codeOf('docs/protocol.md', '## A client in a few lines', 'js')
     const setup = "import { WebSocket } from 'ws'\nglobalThis.WebSocket = WebSocket\n"
-    const stop = '\nsetTimeout(() => socket.close(), 1500).unref()\n'
+    const stop = "\nsocket.addEventListener('message', ({ data }) => data.includes('hi there') && socket.close())\n"
     const publisher = new WebSocket(`ws://127.0.0.1:${port}/ws`)
     await new Promise((resolve) => publisher.once('open', resolve))
     publisher.send(
@@ -108,7 +108,7 @@ describe('the documentation’s examples', () => {
       })
     })
     publisher.close()
-    const output = await runExample('plain.mjs', setup + client + stop.replace('.unref()', ''))
+    const output = await runExample('plain.mjs', setup + client + stop)
     expect(output).toContain("bob { text: 'hi there' }")
   })
 })

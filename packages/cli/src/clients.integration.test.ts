@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { freePort } from '@tidings/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import { ended, jsonLines, Run, served, type Served, temporaryDir, tidings } from '../test/run-tidings.js'
@@ -58,12 +59,12 @@ describe('tidings publish', () => {
 
   it('keeps to its rate', async () => {
     const { url } = await memoryServer()
-    await tidings('publish', 'a', '--rate', '20', '--text', '--url', url).input('1\n2\n3\n4\n5\n').ended
+    const startedMs = performance.now()
+    await tidings('publish', 'a', '--rate', '1', '--text', '--url', url).input('1\n2\n3\n').ended
+    // Two intervals of a second, of each of which 50 ms may be made up for; a slow machine only adds to them.
+    expect(performance.now() - startedMs).toBeGreaterThan(1900)
     const { stdout } = await ended('history', 'a', '--url', url)
-    const times = jsonLines(stdout).map(({ time }) => Number(time))
-    expect(dataOf(stdout)).toEqual(['1', '2', '3', '4', '5'])
-    // Four intervals of 50 ms, of which one may be made up for.
-    expect(Number(times.at(-1)) - Number(times[0])).toBeGreaterThanOrEqual(140)
+    expect(dataOf(stdout)).toEqual(['1', '2', '3'])
   })
 
   it('ends cleanly when it is interrupted in the middle of its input', async () => {
@@ -107,7 +108,8 @@ describe('tidings publish', () => {
 describe('tidings subscribe', () => {
   it('goes on over a restart of the server, and tells it', async () => {
     const dir = await temporaryDir()
-    const { run, url, port } = await served(['--dev', '--data', dir])
+    const port = await freePort()
+    const { run, url } = await served(['--dev', '--data', dir, '--port', String(port)])
     const reader = tidings('subscribe', 'chat:lobby', '--url', url)
     await reader.until(({ stderr }) => stderr.includes('Caught up'))
     await ended('publish', 'chat:lobby', '1', '--url', url)

@@ -42,7 +42,7 @@ const subscriber = async (url: string): Promise<Run> => {
 
 const offsets = (run: Run): readonly unknown[] => run.items.map(({ offset }) => offset)
 
-const until = (get: () => unknown, expected: unknown) => expect.poll(get, { timeout: 20_000 }).toEqual(expected)
+const until = (get: () => unknown, expected: unknown) => expect.poll(get).toEqual(expected)
 
 describe('tidings serve --workers', () => {
   it('serves one log from several processes on one port, and says how the whole is', async () => {

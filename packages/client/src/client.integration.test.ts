@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { channel, defineContract } from '@tidings/contract'
 import type { Limits } from '@tidings/server'
 import { memory } from '@tidings/server/memory'
-import { type LocalNode, startNode } from '@tidings/testing'
+import { freePort, type LocalNode, startNode } from '@tidings/testing'
 import { afterEach, expect, test } from 'vitest'
 import * as z from 'zod'
 import { take, testClient, untilState } from '../test/test-client.js'
@@ -23,7 +23,7 @@ afterEach(async () => {
 
 const everything = { subscribe: true, publish: true, presence: true }
 
-const start = async (limits: Partial<Limits> = {}): Promise<LocalNode<typeof app>> => {
+const start = async (limits: Partial<Limits> = {}, port = 0): Promise<LocalNode<typeof app>> => {
   const node = await startNode<typeof app>({
     contract: app,
     backend: memory(),
@@ -33,6 +33,7 @@ const start = async (limits: Partial<Limits> = {}): Promise<LocalNode<typeof app
       return token === undefined ? null : { id: token }
     },
     allow: { 'chat:{room}': everything, 'short:{name}': everything, 'typing:{room}': everything },
+    port,
   })
   open.push(() => node.close())
   node.http.on('connection', (socket: Socket) => {
@@ -109,23 +110,16 @@ test('a reader that stops reading has bounded memory and ends complete', async (
 })
 
 test('goes on with a gap when the log was wiped', async () => {
-  const first = await start()
+  const port = await freePort()
+  const first = await start({}, port)
   const client = clientOf(first, 'ann')
   const subscription = client.channel('chat:{room}', { room: 'lobby' }).subscribe({ rewind: 5 })
   const items = subscription[Symbol.asyncIterator]()
   await client.channel('chat:{room}', { room: 'lobby' }).publish({ n: 1 })
   expect(numbers(await take(items, 1))).toEqual([1])
-  const { port } = first
   await first.close()
   open.length = 0
-  const second = await startNode<typeof app>({
-    contract: app,
-    backend: memory(),
-    authenticate: ({ token }) => (token === undefined ? null : { id: token }),
-    allow: { 'chat:{room}': everything },
-    port,
-  })
-  open.push(() => second.close())
+  const second = await start({}, port)
   expect(numbers(await take(items, 1))).toEqual(['epoch-changed'])
   await second.tidings.channel('chat:{room}', { room: 'lobby' }).publish({ n: 2 })
   expect(numbers(await take(items, 1))).toEqual([2])

@@ -1,5 +1,4 @@
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
+import { freePort } from '@tidings/testing'
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
 import { ScriptedServer } from '../test/scripted-server.js'
 import { TestClock, take, testClient, untilState } from '../test/test-client.js'
@@ -13,14 +12,8 @@ afterEach(() => {
 
 const fakeTimeouts = () => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
 
-/** A port of loopback where nobody listens. */
-const deadUrl = async (): Promise<string> => {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return `ws://127.0.0.1:${port}`
-}
+/** An address of loopback where nobody listens. */
+const deadUrl = async (): Promise<string> => `ws://127.0.0.1:${await freePort()}`
 
 test('tells every change of its state, with the wait and the reason', async () => {
   const server = await ScriptedServer.start()
@@ -276,13 +269,15 @@ test('asks once more for a token that was refused, then closes with the reason',
 test('gets a fresh token when a session’s own expired', async () => {
   const server = await ScriptedServer.start()
   let calls = 0
-  const client = testClient({ url: server.url, token: () => `token-${++calls}` })
+  const clock = new TestClock()
+  const client = testClient({ url: server.url, token: () => `token-${++calls}`, clock })
   client.connect()
   for (const token of ['token-1', 'token-2', 'token-3']) {
     const peer = await server.peer()
     expect(await peer.welcome()).toMatchObject({ token })
+    await untilState(client, 'connected')
     // Long enough to count as a session that worked.
-    await new Promise((resolve) => setTimeout(resolve, 30))
+    clock.monotonic += 1000
     peer.socket.close(4501)
   }
   await (await server.peer()).welcome()

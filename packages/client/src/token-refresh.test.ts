@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { ScriptedServer } from '../test/scripted-server.js'
 import { take, testClient, untilState } from '../test/test-client.js'
 
@@ -58,7 +58,7 @@ test('leaves a fresh token to the next connection when the one it was for is gon
   await peer.welcome()
   await untilState(client, 'connected')
   peer.send({ type: 'token-expiring', expiresInMs: 1000 })
-  await vi.waitUntil(() => calls === 2)
+  await expect.poll(() => calls).toBe(2)
   peer.socket.close(4005, 'token-expired')
   const waiting = await untilState(client, 'waiting')
   expect(waiting.reason?.code).toBe('token-expired')

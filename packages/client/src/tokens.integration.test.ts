@@ -3,6 +3,7 @@ import { memory } from '@tidings/server/memory'
 import { type LocalNode, startNode } from '@tidings/testing'
 import { SignJWT } from 'jose'
 import { expect, onTestFinished, test } from 'vitest'
+import { WebSocket } from 'ws'
 import { take, testClient, untilState } from '../test/test-client.js'
 import type { ClientStateChange } from './index.js'
 
@@ -39,7 +40,14 @@ const start = async (): Promise<{ node: LocalNode<typeof contract>; clock: Serve
 test('a client whose token expires is renewed without losing its connection', async () => {
   const { node, clock } = await start()
   let calls = 0
-  const client = testClient({ url: node.url, token: () => makeToken(60 * ++calls) })
+  const heard: string[] = []
+  class HeardSocket extends WebSocket {
+    constructor(url: string, protocols: string[]) {
+      super(url, protocols)
+      this.on('message', (data: Buffer) => heard.push(data.toString()))
+    }
+  }
+  const client = testClient({ url: node.url, token: () => makeToken(60 * ++calls), WebSocket: HeardSocket })
   const changes: ClientStateChange[] = []
   client.on('state', (change) => changes.push(change))
   const lobby = client.channel('chat:lobby')
@@ -47,7 +55,8 @@ test('a client whose token expires is renewed without losing its connection', as
   await lobby.publish(1)
   await take(items, 1)
   clock.aheadMs = 50_000
-  await expect.poll(() => calls).toBe(2)
+  await expect.poll(() => heard.join()).toContain('"refreshed"')
+  expect(calls).toBe(2)
   clock.aheadMs = 90_000
   expect(await lobby.publish(2)).toMatchObject({ ok: true })
   expect(await take(items, 1)).toMatchObject([{ data: 2 }])

@@ -12,6 +12,9 @@ import { Turn } from './transport/turn.js'
 
 afterEach(() => vi.restoreAllMocks())
 
+/** Under which no rate ever allows more. */
+const stopped = { now: () => Date.now(), monotonic: () => 0 }
+
 const codesOf = (items: readonly object[]): readonly string[] =>
   items.flatMap((item) => ('code' in item ? [String(item.code)] : []))
 
@@ -82,7 +85,7 @@ test('answers every ping of a client, and of thousands at once the first and the
 })
 
 test('does not read on from a stranger that sends too much together with its connect', async () => {
-  const node = await start({ limits: { bytesPerSecond: 100_000, bytesBurst: 50_000 } })
+  const node = await start({ limits: { bytesPerSecond: 100_000, bytesBurst: 50_000 }, clock: stopped })
   const accepted = nodeSide(node)
   const raw = await RawSocket.open(node.port)
   const socket = await accepted
@@ -219,7 +222,7 @@ test('lets a connection go at once that ends while it sends too much', async () 
 })
 
 test('refuses publications beyond the rate of their channel, of that channel only', async () => {
-  const node = await start({ limits: { publishesPerSecond: 1, publishBurst: 10 } })
+  const node = await start({ limits: { publishesPerSecond: 1, publishBurst: 10 }, clock: stopped })
   const client = await connect(node, { token: 'ada' })
   for (let index = 0; index < 10; index++) {
     expect(await client.request({ type: 'publish', channel: 'any:a', data: index })).toMatchObject({

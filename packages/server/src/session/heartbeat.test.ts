@@ -34,7 +34,8 @@ test('closes a peer with 4001 that answers no ping, and forgets it', async () =>
 })
 
 test('closes a peer whose process is stopped, though its system takes every byte', async () => {
-  const node = await start({ heartbeat })
+  // Long enough for a process that the machine makes wait while it starts.
+  const node = await start({ heartbeat: { intervalMs: 200, deadlineMs: 3000 } })
   const program = `
     const { WebSocket } = require('ws')
     const socket = new WebSocket(${JSON.stringify(node.url)})

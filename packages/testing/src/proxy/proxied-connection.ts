@@ -12,8 +12,9 @@ const GOODBYE_TO_SERVER = Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9])
 
 /** A side that does not close by itself after its FIN is let go of after this long. */
 const LINGER_MS = 2000
-/** So long after a goodbye both sides are cut. */
+/** So long after a goodbye both sides are cut, and so many turns: after this process stood still, answers wait to be read. */
 const ANSWER_MS = 50
+const ANSWER_TURNS = 5
 
 /** One connection through the proxy: a socket to the client, one to the server, and what is done to the bytes between. */
 export class ProxiedConnection {
@@ -97,7 +98,7 @@ export class ProxiedConnection {
         : [this.#toClient, this.#client, GOODBYE_TO_CLIENT]
     pipe.stop()
     if (sink.writable) sink.write(frame)
-    const timer = setTimeout(() => this.cut(), ANSWER_MS)
+    const timer = setTimeout(() => inTurns(ANSWER_TURNS, () => this.cut()), ANSWER_MS)
     sink.once('close', () => clearTimeout(timer))
   }
 
@@ -167,6 +168,11 @@ export const resetSocket = (socket: Socket): void => {
   if (socket.connecting) socket.once('connect', () => resetSocket(socket))
   else if (socket.writableEnded || socket.writableLength > 0) socket.destroy()
   else socket.resetAndDestroy()
+}
+
+const inTurns = (count: number, then: () => void): void => {
+  if (count === 0) then()
+  else setImmediate(() => inTurns(count - 1, then))
 }
 
 const endSocket = (socket: Socket): void => {

@@ -215,10 +215,10 @@ describe('disk backend on a faulty disk', () => {
     const disk = new FaultyDisk()
     const [{ log }, failures] = await start(disk, true, 20)
     disk.holdsFlushes = true
-    const first = log.publish(channel, publication('1'))
+    const first = Promise.allSettled([log.publish(channel, publication('1'))])
     await settle()
-    const queued = log.publish(channel, publication('2'))
-    const outcomes = await Promise.allSettled([first, queued])
+    const queued = Promise.allSettled([log.publish(channel, publication('2'))])
+    const outcomes = [...(await first), ...(await queued)]
     for (const outcome of outcomes) expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'fenced' } })
     expect(failures).toHaveLength(1)
     disk.letFlush()

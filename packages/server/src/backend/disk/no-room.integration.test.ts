@@ -64,5 +64,5 @@ describe('a data file that may not grow', () => {
     const { exit, output } = await runLimited(['--input-type=module', '-e', PUBLISHER, dir, String(ROUNDS)])
     expect(output).toMatch(/^\{"refused":3\d\d,"codes":\["storage-full"\],"complete":true\}\n$/)
     expect(exit).toBe(0)
-  }, 60_000)
+  })
 })

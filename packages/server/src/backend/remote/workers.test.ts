@@ -163,7 +163,7 @@ describe('workers of one backend', () => {
   })
 
   it('lose one that takes nothing for too long, and go on', async () => {
-    owner = ownerOf(owned, { fullBytes: 1, stallMs: 1 })
+    owner = ownerOf(owned, { fullBytes: 1, stallMs: 500 })
     const [stuck, publisher] = [await workerOf(owner), await workerOf(owner)]
     await stuck.backend.log.watch(CHANNEL, { publication: () => undefined, suspect: () => undefined })
     stuck.stream.pause()
