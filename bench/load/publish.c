@@ -1,6 +1,7 @@
 // Publishing: in a closed loop, where the return of one's own publication (or its acknowledgement) sends the next, or in an
 // open loop at a rate or along a schedule, whatever comes back.
 #include "load.h"
+#include <signal.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -114,9 +115,15 @@ static bool drain(void) {
   return true;
 }
 
+// Tells a server that is profiled (src/run/profiled-server.mjs) where a measurement begins and ends; others ignore it.
+static void tellServer(void) {
+  if (options.watchPid > 0) kill(options.watchPid, SIGWINCH);
+}
+
 static void measure(double warmupSeconds, double seconds, Window *window) {
   uint64_t startNs = monotonicNs(), beginNs = startNs + (uint64_t)(warmupSeconds * 1e9);
   while (monotonicNs() < beginNs) handleEvents(50);
+  tellServer();
   beginNs = monotonicNs();
   memset(&latencies, 0, sizeof latencies);
   lateNs = 0;
@@ -124,6 +131,7 @@ static void measure(double warmupSeconds, double seconds, Window *window) {
   uint64_t endNs = beginNs + (uint64_t)(seconds * 1e9);
   while (monotonicNs() < endNs && closedConnections == 0) handleEvents(50);
   close_(window, &begin, beginNs);
+  tellServer();
 }
 
 bool publishFor(double rate, double warmupSeconds, double seconds, Window *window) {
