@@ -102,6 +102,13 @@ describe('both codecs', () => {
     for (const codec of CODECS) expect(codec.decode(codec.encode([page]))).toEqual([page])
   })
 
+  it('read an integer beyond 2^53 as the nearest double', () => {
+    // {"n": 9007199254740993}
+    const packed = Uint8Array.from(Buffer.from('81a16ecf0020000000000001', 'hex'))
+    expect(jsonCodec.decode('{"n":9007199254740993}')).toEqual([{ n: 9007199254740992 }])
+    expect(msgpackCodec.decode(packed)).toEqual([{ n: 9007199254740992 }])
+  })
+
   it('throw rather than send a message that is nested without bound', () => {
     const deep: unknown = JSON.parse('['.repeat(100_000) + ']'.repeat(100_000))
     for (const codec of CODECS) expect(() => codec.encode({ type: 'publish', id: 1, data: deep })).toThrow()
