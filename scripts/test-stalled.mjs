@@ -1,7 +1,7 @@
 /**
  * Runs tests while their processes stand still now and then, as on a machine that is busy with something else, to find
- * those that rely on being quick: `npm run test:stalled -- [--rounds 3] [--longest-ms 300] [what vitest run takes]`. Needs
- * Linux. A test that fails here and not without is a bug of the product until proven otherwise.
+ * those that rely on being quick: `npm run test:stalled -- [ROUNDS] [what vitest run takes]`, 3 rounds if it is not said. A test
+ * that fails here and not without is a bug of the product until proven otherwise. Needs Linux.
  */
 import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -10,24 +10,22 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const SHORTEST_MS = 30
+const LONGEST_MS = 300
 const MAX_PAUSE_MS = 200
 
-/** Takes an option with a number out of what is left for vitest. */
-const [args, takeNumber] = (() => {
-  const left = process.argv.slice(2)
-  /** @type {(name: string, fallback: number) => number} */
-  const take = (name, fallback) => {
-    const at = left.indexOf(name)
-    if (at < 0) return fallback
-    const value = Number(left.splice(at, 2)[1])
-    if (Number.isInteger(value) && value > 0) return value
-    console.error(`${name} takes a whole number above 0.`)
-    process.exit(2)
-  }
-  return /** @type {const} */ ([left, take])
-})()
-const rounds = takeNumber('--rounds', 3)
-const longestMs = Math.max(SHORTEST_MS, takeNumber('--longest-ms', 300))
+const given = process.argv.slice(2)
+const hasRounds = /^[1-9]\d*$/.test(given[0] ?? '')
+const rounds = hasRounds ? Number(given[0]) : 3
+const args = hasRounds ? given.slice(1) : given
+
+if (process.platform !== 'linux') {
+  console.error('It finds the processes of the tests in /proc, so it needs Linux.')
+  process.exit(1)
+}
+
+const interrupted = new AbortController()
+// Tests end by themselves then, unless one of their processes stands still.
+process.on('SIGINT', () => interrupted.abort())
 
 /** @param {number} min @param {number} max */
 const between = (min, max) => min + Math.random() * (max - min)
@@ -71,18 +69,17 @@ const round = async () => {
     const family = familyOf(pid)
     const chosen = family[Math.floor(Math.random() * family.length)] ?? pid
     tell(chosen, 'SIGSTOP')
-    await sleep(between(SHORTEST_MS, longestMs))
+    await sleep(between(SHORTEST_MS, LONGEST_MS))
     tell(chosen, 'SIGCONT')
     await sleep(between(0, MAX_PAUSE_MS))
   }
   return vitest.exitCode === 0
 }
 
-let failed = 0
-for (let count = 1; count <= rounds; count += 1) {
-  if (await round()) continue
-  failed += 1
-  console.log(`Round ${count} failed.`)
+let [passed, failed] = [0, 0]
+while (passed + failed < rounds && !interrupted.signal.aborted) {
+  if (await round()) passed += 1
+  else failed += 1
 }
-console.log(`rounds: ${rounds - failed} passed, ${failed} failed`)
+console.log(`rounds: ${passed} passed, ${failed} failed`)
 process.exitCode = failed === 0 ? 0 : 1
