@@ -155,6 +155,27 @@ describe('tidings subscribe', () => {
   })
 })
 
+describe('a server that cannot handle a command just then', () => {
+  it('is quoted by who publishes in vain, and by who waits to be let in', async () => {
+    const dir = await temporaryDir()
+    const rules = '{ publish: () => { throw new Error("no db") }, subscribe: () => { throw new Error("no db") } }'
+    const text = `export default { contract: { channels: { a: {} } }, authenticate: () => ({ id: 'x' }), allow: { a: ${rules} } }`
+    await writeFile(join(dir, 'tidings.config.mjs'), text)
+    const { url } = await served(['--memory'], { dir })
+    const answer = 'the server failed to handle this command; its log says why (internal)'
+    expect(await ended('publish', 'a', '1', '--timeout', '2', '--url', url)).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(
+        /^tidings: .* within 2 seconds: it may have been published; its id is \w+\. It answered: /,
+      ) as string,
+    })
+    const reader = tidings('subscribe', 'a', '--url', url)
+    await reader.until(({ stderr }) => stderr.includes('trying again'))
+    expect(reader.stderr).toContain(`The server refuses for now: ${answer}; trying again.\n`)
+    await reader.kill('SIGINT').ended
+  })
+})
+
 describe('tidings presence', () => {
   it('says who is there, and watches who comes and goes', async () => {
     const dir = await temporaryDir()

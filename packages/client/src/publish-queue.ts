@@ -4,7 +4,7 @@ import type { Commands, NewCommand } from './commands.js'
 import { onAbort } from './on-abort.js'
 import type { Settings } from './settings.js'
 import { startStopwatch, type Stopwatch } from './stopwatch.js'
-import { type FailedResult, failed } from './tidings-error.js'
+import { type FailedResult, type Failure, failed } from './tidings-error.js'
 import type { PublishResult } from './types.js'
 
 /** How much data may be unacknowledged at once: more would only wait in the socket, before heartbeats. */
@@ -21,10 +21,12 @@ interface Entry {
   readonly bytes: number
   readonly settle: (result: PublishResult) => void
   /** Since the first sending that may have been stored; undefined: certainly nothing was. */
-  inDoubt: Stopwatch | undefined
+  inDoubt?: Stopwatch | undefined
   /** As whom it was sent then: the ids of another user are others. */
   user?: string | null
-  isSent: boolean
+  /** Why it is sent again: what the server answered last. */
+  answer?: Failure['answer']
+  isSent?: boolean
   attempt: number
   retryAtMs: number
 }
@@ -64,7 +66,7 @@ export class PublishQueue {
         off()
         resolve(result)
       }
-      const entry: Entry = { command, bytes, settle, inDoubt: undefined, isSent: false, attempt: 0, retryAtMs: 0 }
+      const entry: Entry = { command, bytes, settle, attempt: 0, retryAtMs: 0 }
       const off = onAbort(signal, () => this.#fail(entry, failed('aborted', 'aborted')))
       if (isUnheard) this.#rememberUnheard(`${command.channel} ${command.publicationId}`)
       this.#entries.add(entry)
@@ -117,7 +119,8 @@ export class PublishQueue {
   }
 
   #fail(entry: Entry, result: FailedResult): void {
-    this.#settle(entry, entry.inDoubt ? failed('outcome-unknown', `it may be stored: ${result.error.message}`) : result)
+    const { error } = entry.inDoubt ? failed('outcome-unknown', `it may be stored: ${result.error.message}`) : result
+    this.#settle(entry, { ok: false, error: { ...error, answer: entry.answer } })
   }
 
   #pump(): void {
@@ -167,6 +170,7 @@ export class PublishQueue {
       if (code !== 'unavailable' && code !== 'internal' && entry.inDoubt === sent) entry.inDoubt = undefined
       entry.retryAtMs = this.#settings.clock.monotonicMs() + backoffMs(entry.attempt++, this.#settings.backoff)
       if (!retryable) this.#fail(entry, failed(code, message))
+      entry.answer = { code, message }
     }
   }
 }

@@ -111,7 +111,8 @@ test('stops retrying an error that proves nothing once the window is over', asyn
     clock.monotonic += 600
     peer.refuse(command, 'unavailable', true)
   }
-  expect(await sent).toMatchObject({ ok: false, error: { code: 'outcome-unknown' } })
+  const answer = { code: 'unavailable', message: 'unavailable' }
+  expect(await sent).toMatchObject({ ok: false, error: { code: 'outcome-unknown', answer } })
 })
 
 test('does not take the refusal of a retry for news of the first sending', async () => {

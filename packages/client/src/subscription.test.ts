@@ -237,18 +237,22 @@ test('throws a final refusal from the iterator, after the items that came before
   expect(client.state).toBe('connected')
 })
 
-test('subscribes again after a retryable refusal or end', async () => {
+test('subscribes again after a retryable refusal or end, and tells each', async () => {
   const { server, a } = await start()
-  const items = a.subscribe()[Symbol.asyncIterator]()
+  const subscription = a.subscribe()
+  const refusals: unknown[] = []
+  subscription.on('state', ({ state, error }) => error && refusals.push([state, error.code, error.retryable]))
+  const items = subscription[Symbol.asyncIterator]()
   const peer = await server.peer()
   await peer.welcome()
-  peer.refuse(await peer.next('subscribe'), 'overloaded', true)
+  for (let refused = 0; refused < 2; refused++) peer.refuse(await peer.next('subscribe'), 'overloaded', true)
   await peer.subscribed('p0')
   peer.push('a', [1])
   peer.send({ type: 'subscription-ended', channel: 'a', code: 'unavailable', message: 'x', retryable: true })
   expect(await peer.subscribed('p1')).toMatchObject({ from: 'p1' })
   peer.push('a', [2])
   expect(offsets(await take(items, 2))).toEqual([1, 2])
+  expect(refusals).toEqual(['overloaded', 'overloaded', 'unavailable'].map((code) => ['waiting', code, true]))
 })
 
 test('hands items to listeners in place of an iterator', async () => {

@@ -41,6 +41,8 @@ type Phase = 'off' | 'subscribing' | 'on' | 'unsubscribing'
 
 const DONE = { done: true, value: undefined } as const
 
+const errorOf = (failure: Failure): TidingsError => new TidingsError(failure.code, failure.message, failure.retryable)
+
 export class ChannelSubscription implements Subscription {
   readonly #link: SubscriptionLink
   readonly #options: SubscribeOptions
@@ -129,7 +131,7 @@ export class ChannelSubscription implements Subscription {
   /** For good. With an error the iterator throws it after what is buffered. */
   end(failure?: Failure): void {
     if (this.#state === 'ended') return
-    const error = failure && new TidingsError(failure.code, failure.message)
+    const error = failure && errorOf(failure)
     clearTimeout(this.#timer)
     this.#offAbort()
     this.#error = error
@@ -137,7 +139,7 @@ export class ChannelSubscription implements Subscription {
     for (const waiter of this.#waiters.splice(0)) waiter(this.#next())
     if (this.#phase === 'on') this.#leave()
     else if (this.#phase === 'off') this.#release()
-    this.#events.emit('state', { state: 'ended', ...(error && { error }) })
+    this.#events.emit('state', { state: 'ended', error })
   }
 
   /** Throws when the push is malformed. */
@@ -197,7 +199,7 @@ export class ChannelSubscription implements Subscription {
       this.#release()
     } else if (failure.retryable) {
       this.#again(this.join)
-      this.#set('waiting')
+      this.#set('waiting', errorOf(failure))
     } else {
       this.end(failure)
     }
@@ -281,9 +283,9 @@ export class ChannelSubscription implements Subscription {
     return DONE
   }
 
-  #set(state: SubscriptionState): void {
-    if (this.#state === state) return
+  #set(state: SubscriptionState, error?: TidingsError): void {
+    if (this.#state === state && !error) return
     this.#state = state
-    this.#events.emit('state', { state })
+    this.#events.emit('state', { state, error })
   }
 }

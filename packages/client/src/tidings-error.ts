@@ -24,6 +24,8 @@ export interface Failure {
   readonly code: ErrorCode | LocalErrorCode
   readonly message: string
   readonly retryable: boolean
+  /** Of a publish that was tried again: what the server answered last, when it could not take it just then. */
+  readonly answer?: Pick<Failure, 'code' | 'message'> | undefined
 }
 
 export interface FailedResult {

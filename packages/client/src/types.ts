@@ -131,7 +131,8 @@ export interface SubscriptionEvents<Data = unknown> {
   /** Everyone present: first, and again after every reconnect. */
   members: readonly Member[]
   member: { readonly change: 'entered' | 'updated' | 'left'; readonly member: Member }
-  state: { readonly state: SubscriptionState; readonly error?: TidingsError }
+  /** `waiting` with an `error`: the server refuses it for now, and is asked again; told each time. */
+  state: { readonly state: SubscriptionState; readonly error?: TidingsError | undefined }
 }
 
 /**

@@ -13,7 +13,7 @@ import { CommandError, type ExitCode } from '../exit.js'
 import { clientHelp } from '../help.js'
 import { onInterrupt } from '../interrupt.js'
 import { endWithReader, notice, writeLine } from '../output.js'
-import { printPresence } from './subscribe.js'
+import { printPresence, tellRefusals } from './subscribe.js'
 
 interface PresenceFlags extends ClientFlags {
   readonly watch?: true
@@ -61,6 +61,7 @@ const print = async (client: Client, channel: string, timeoutSeconds: number): P
 const watch = async (client: Client, channel: string, signal: AbortSignal): Promise<void> => {
   tellState(client, notice)
   const subscription = client.channel(channel).subscribe({ presence: true, signal })
+  tellRefusals(subscription)
   printPresence(subscription)
   // Its publications are not asked for.
   subscription.on('item', () => undefined)

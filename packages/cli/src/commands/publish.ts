@@ -1,5 +1,12 @@
 import { fstatSync } from 'node:fs'
-import { type Client, type PublishedResult, type PublishOptions, type Tags, TidingsError } from '@tidings/client'
+import {
+  type Client,
+  type Failure,
+  type PublishedResult,
+  type PublishOptions,
+  type Tags,
+  TidingsError,
+} from '@tidings/client'
 import { type Command, InvalidArgumentError } from 'commander'
 import {
   addClientOptions,
@@ -115,9 +122,12 @@ const acknowledged = async (
   const outcome = result.error.code === 'outcome-unknown' ? 'it may have been published' : 'nothing was published'
   throw new CommandError(
     EXIT.failure,
-    `The server did not acknowledge within ${flags.timeout} seconds: ${outcome}; its id is ${pending.id}.`,
+    `The server did not acknowledge within ${flags.timeout} seconds: ${outcome}; its id is ${pending.id}.${answerOf(result.error)}`,
   )
 }
+
+const answerOf = ({ answer }: Failure): string =>
+  answer === undefined ? '' : ` It answered: ${answer.message} (${answer.code}).`
 
 // ── lines of standard input
 

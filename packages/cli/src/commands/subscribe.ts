@@ -68,6 +68,7 @@ const subscribe = async (channel: string, flags: SubscribeFlags): Promise<void> 
   notice(`Connected to ${flags.url} as ${client.user ?? 'an anonymous user'}.`)
   const { rewind, from, presence } = flags
   const subscription = client.channel(channel).subscribe({ rewind, from, presence, signal: abort.signal })
+  tellRefusals(subscription)
   subscription.on('caught-up', () => notice(`Caught up with ${channel}; what follows is live.`))
   if (presence === true) printPresence(subscription)
   try {
@@ -78,6 +79,17 @@ const subscribe = async (channel: string, flags: SubscribeFlags): Promise<void> 
     client.close()
   }
   if (interrupted !== undefined) throw new CommandError(interrupted)
+}
+
+/** Says why the server does not let it in for now; the same reason once. */
+export const tellRefusals = (subscription: Subscription): void => {
+  let told: string | undefined
+  subscription.on('state', ({ state, error }) => {
+    if (state === 'waiting' && error !== undefined && error.message !== told) {
+      notice(`The server refuses for now: ${error.message} (${error.code}); trying again.`)
+    }
+    told = state === 'waiting' ? (error?.message ?? told) : undefined
+  })
 }
 
 /** Members as lines, for as long as the subscription lasts. */
