@@ -56,14 +56,16 @@ export class Entrance {
         return accept(connection)
       },
       inboundRate: { perSecond: limits.bytesPerSecond, burst: limits.bytesBurst, monotonic },
-      throttled: ({ handshake }) => reached('bytesPerSecond', handshake.remoteAddress),
+      reached: (limit, { handshake }) => reached(limit, handshake.remoteAddress),
       closed: ({ handshake }) => connections.closed(handshake.remoteAddress),
     })
   }
 
   readonly #admit = (request: IncomingMessage): HandshakeRefusal | undefined => {
-    const { options, status, connections } = this.#parts
+    const { options, status, connections, reached } = this.#parts
     if (status() !== 'ok') return { status: 503, code: 'unavailable', message: `this node is ${status()}` }
-    return admitHandshake(request, options) ?? connections.refusal(this.addressOf(request))
+    const refusal = admitHandshake(request, options)
+    if (refusal?.code === 'foreign-origin') reached('origins', this.addressOf(request))
+    return refusal ?? connections.refusal(this.addressOf(request))
   }
 }

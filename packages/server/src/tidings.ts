@@ -1,10 +1,12 @@
 import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
+import type { Server as NetServer } from 'node:net'
 import type { Contract, InputOf, OutputOf, ParamsArguments, PatternOf } from '@tidings/contract'
 import { Access } from './access/access.js'
 import { ConnectionLimits } from './access/connection-limits.js'
 import { createAuthentication } from './access/create-authentication.js'
 import type { Revocation } from './access/revocations.js'
+import { SocketLimits } from './access/socket-limits.js'
 import { TokenExpiry } from './access/token-expiry.js'
 import type { BackendError } from './backend/backend.js'
 import { type ChannelHandle, channelHandle } from './channel-handle.js'
@@ -37,6 +39,11 @@ export interface Tidings<App extends Contract = Contract> {
   readonly failed: Promise<BackendError>
   /** Serves sessions on a path (default `/ws`). The returned function stops taking new ones; open ones go on. */
   attach(server: HttpServer | HttpsServer, options?: { readonly path?: string }): () => void
+  /**
+   * Bounds all sockets of a server that is this node's alone, whatever they are used for: as many again as `maxConnections` and
+   * `maxConnectionsPerAddress` say, at least 64 and 16 more. Without it handshakes that never end are bounded by their time only.
+   */
+  readonly limitSockets: (server: NetServer) => void
   /** Sends every frame back on a path, under the same limits: for conformance suites. */
   attachEcho(server: HttpServer | HttpsServer, options: { readonly path: string }): () => void
   /** One channel, for the application itself. Throws for a channel that does not exist. */
@@ -97,6 +104,7 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
     limits,
     heartbeat,
     monotonic,
+    reached,
     ended: (session, clean) => {
       const user = session.identity?.user
       if (user) connections.userLeft(user.id)
@@ -134,6 +142,7 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
   const status = () => lifecycle.status
   const entrance = new Entrance({ options: resolved, status, connections, turn, monotonic, reached })
   const { addressOf } = entrance
+  const sockets = new SocketLimits(limits, resolved.isTrustedProxy, reached)
   const revocationRequests = new RevocationRequests({ verifier, revocations, status, addressOf, monotonic, logger })
 
   const health = (): Health => ({
@@ -163,6 +172,7 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
         limits,
         accept: (connection) => sessions.open(connection, dispatch),
       }),
+    limitSockets: (server) => void server.on('connection', sockets.opened),
     // Who is echoed gets his own frames and nothing else.
     attachEcho: (server, { path }) =>
       entrance.open(server, { path, codecs: [], limits: { ...limits, maxUnreadBytes: Infinity }, accept: echo }),

@@ -26,7 +26,8 @@ export const startNode = async (
   const tidings = makeNode(settings, await backend())
   await whenReady(tidings, settings.store)
   const { dev, echo } = settings
-  const server = new WebServer({ health: health ?? tidings, revocations: tidings, servePages, dev, echo }, tls)
+  const parts = { health: health ?? tidings, revocations: tidings, servePages, dev, echo }
+  const server = new WebServer(parts, tls, tidings.limitSockets)
   tidings.attach(server.http)
   if (echo !== undefined) tidings.attachEcho(server.http, { path: echo })
   return { tidings, server }

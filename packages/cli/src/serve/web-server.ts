@@ -1,6 +1,6 @@
 import type { Server } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
-import { jsonLogger } from '@tidings/server'
+import { jsonLogger, type Tidings } from '@tidings/server'
 import { notice } from '../output.js'
 import { type Certificate, type CertificateFiles, loadCertificate } from './certificate.js'
 import { CertificateWatch } from './certificate-watch.js'
@@ -27,16 +27,20 @@ export class WebServer {
   readonly http: Server | HttpsServer
   readonly #tls: Tls | undefined
   readonly #watch: CertificateWatch | undefined
+  readonly #limitSockets: Tidings['limitSockets']
   #redirect: Server | undefined
 
-  constructor(parts: HttpParts, tls: Tls | undefined) {
+  constructor(parts: HttpParts, tls: Tls | undefined, limitSockets: Tidings['limitSockets']) {
     this.#tls = tls
+    this.#limitSockets = limitSockets
     if (tls === undefined) {
       this.http = createHttpServer(parts)
+      limitSockets(this.http)
       return
     }
     const server = createTlsServer(parts, tls.certificate.context)
     this.http = server
+    limitSockets(server)
     this.#watch = new CertificateWatch(tls.files, tls.certificate, {
       // Open connections go on with the keys they have.
       renewed: ({ context, validToMs }) => {
@@ -53,6 +57,7 @@ export class WebServer {
       const port = await listen(this.http, host, wantedPort)
       if (this.#tls?.redirectFrom === undefined) return { port }
       this.#redirect = createRedirectServer(this.#tls.redirectTo ?? { port })
+      this.#limitSockets(this.#redirect)
       return { port, redirectPort: await listen(this.#redirect, host, this.#tls.redirectFrom, '--redirect-from') }
     } catch (error) {
       this.close()

@@ -51,14 +51,19 @@ const put = (
   command: PresenceCommand,
 ): Reply | Promise<Reply> => {
   const { id, action, data = null } = command
+  const { remoteAddress } = session.connection.handshake
   const problem = dataProblem(data, parts.maxPresenceBytes)
-  if (problem !== undefined) return errorReply(id, ...problem)
+  if (problem !== undefined) {
+    const [code, message] = problem
+    if (code === 'payload-too-large') parts.reached('maxPresenceBytes', remoteAddress)
+    return errorReply(id, code, message)
+  }
   const isEntered = session.entered.has(channel.name)
   if (action === 'update' && !isEntered) {
     return errorReply(id, 'not-present', 'this session did not enter the channel')
   }
   if (!isEntered && session.entered.size >= parts.maxEntered) {
-    parts.reached('maxSubscriptions', session.connection.handshake.remoteAddress)
+    parts.reached('maxSubscriptions', remoteAddress)
     return errorReply(id, 'too-many-subscriptions', `a session may enter ${parts.maxEntered} channels`)
   }
   session.enter(channel.name)

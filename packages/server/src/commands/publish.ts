@@ -25,7 +25,12 @@ export const publishCommand = ({
   return (session, identity, command) =>
     gate.pass(identity, 'publish', command, (channel) => {
       const store = (checked: Checked): Outcome => {
-        if (!checked.ok) return errorReply(command.id, checked.code, checked.message)
+        if (!checked.ok) {
+          if (checked.code === 'payload-too-large') {
+            reached('maxPayloadBytes', session.connection.handshake.remoteAddress)
+          }
+          return errorReply(command.id, checked.code, checked.message)
+        }
         if (!channel.publishes.take()) {
           reached('publishesPerSecond', session.connection.handshake.remoteAddress)
           return errorReply(command.id, 'rate-limited', 'too many publications on this channel; slow down')

@@ -1,18 +1,25 @@
 import type { Limits } from '../options.js'
 import type { Logger } from './logger.js'
 
-/** Limits whose reaching is counted: those that tell of a crowd, a flood or an attack. */
-export type CountedLimit = Extract<
-  keyof Limits,
-  | 'maxConnections'
-  | 'maxConnectionsPerAddress'
-  | 'maxConnectionsPerUser'
-  | 'maxSubscriptions'
-  | 'commandsPerSecond'
-  | 'bytesPerSecond'
-  | 'publishesPerSecond'
-  | 'maxOutboundBytes'
->
+/** Limits whose reaching is counted: those that refuse, slow down or end somebody. `origins`: pages of other sites. */
+export type CountedLimit =
+  | Extract<
+      keyof Limits,
+      | 'connectDeadlineMs'
+      | 'maxFrameBytes'
+      | 'maxFragments'
+      | 'maxPayloadBytes'
+      | 'maxPresenceBytes'
+      | 'maxConnections'
+      | 'maxConnectionsPerAddress'
+      | 'maxConnectionsPerUser'
+      | 'maxSubscriptions'
+      | 'commandsPerSecond'
+      | 'bytesPerSecond'
+      | 'publishesPerSecond'
+      | 'maxOutboundBytes'
+    >
+  | 'origins'
 
 /** Somebody was refused, slowed down or ended by this limit. No address: it is of everybody together. */
 export type LimitReached = (limit: CountedLimit, remoteAddress?: string) => void

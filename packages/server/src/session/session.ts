@@ -33,6 +33,8 @@ export const memberOf = ({ scope, client }: Identity): string =>
   createHash('sha256').update(`${scope}\0${client}`).digest('base64url').slice(0, 16)
 
 export interface SessionListener {
+  /** Once: its connect took longer than it may. It ends now. */
+  late(session: Session): void
   /** Once: nothing is handled or sent any more. `clean`: the client will not come back for this session's sake. */
   ended(session: Session, clean: boolean): void
   /** Once, after `ended`: the connection is gone. */
@@ -74,7 +76,10 @@ export class Session implements ConnectionHandler {
     this.#listener = listener
     this.rateLimit = rateLimit
     this.#queue = new CommandQueue(this, dispatch, limits.maxCommandsInFlight)
-    this.#connectTimer = setTimeout(() => this.disconnect(4003), limits.connectDeadlineMs)
+    this.#connectTimer = setTimeout(() => {
+      listener.late(this)
+      this.disconnect(4003)
+    }, limits.connectDeadlineMs)
     this.#connectTimer.unref()
   }
 

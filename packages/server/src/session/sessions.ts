@@ -1,4 +1,5 @@
 import type { DisconnectCode } from '@tidings/protocol'
+import type { LimitReached } from '../observe/limits-reached.js'
 import type { Heartbeat, Limits } from '../options.js'
 import type { Connection } from '../transport/transport.js'
 import type { Dispatch } from './command-queue.js'
@@ -10,6 +11,7 @@ export interface SessionsParts {
   readonly limits: Limits
   readonly heartbeat: Heartbeat
   readonly monotonic: () => number
+  readonly reached: LimitReached
   /** A session ended; `clean`: it said goodbye. Its subscriptions have ended already. */
   readonly ended: (session: Session, clean: boolean) => void
 }
@@ -38,6 +40,10 @@ export class Sessions implements SessionListener {
     this.#sessions.add(session)
     this.#heartbeats.add(session)
     return session
+  }
+
+  late({ connection }: Session): void {
+    this.#parts.reached('connectDeadlineMs', connection.handshake.remoteAddress)
   }
 
   ended(session: Session, clean: boolean): void {

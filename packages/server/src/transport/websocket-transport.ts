@@ -22,6 +22,15 @@ export type WebSocketLimits = {
   readonly maxFragments: number
 } & OutboundLimits
 
+export type InboundLimit = 'bytesPerSecond' | 'maxFrameBytes' | 'maxFragments'
+
+/** Which limit it is that ws ended a connection for. */
+const LIMIT_OF_ERROR: Readonly<Record<string, InboundLimit>> = {
+  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: 'maxFrameBytes',
+  WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH: 'maxFrameBytes',
+  WS_ERR_TOO_MANY_BUFFERED_PARTS: 'maxFragments',
+}
+
 export interface WebSocketEndpoint {
   readonly path: string
   readonly limits: WebSocketLimits
@@ -30,8 +39,8 @@ export interface WebSocketEndpoint {
   readonly outboundTotal: OutboundTotal
   /** Bytes of one connection. */
   readonly inboundRate: Rate
-  /** A connection began to send more than `inboundRate`. */
-  throttled(connection: Connection): void
+  /** A connection began to send more than `inboundRate`, or sent a frame that is too large or in too many fragments. */
+  reached(limit: InboundLimit, connection: Connection): void
   /** Whether permessage-deflate is taken when a peer offers it. */
   readonly compression: boolean
   /** Subprotocols it speaks; an empty list takes none. */
@@ -157,11 +166,14 @@ const connect = (webSocket: ServedWebSocket, connection: WebSocketConnection, en
   webSocket.connection = connection
   connection.handler = endpoint.accept(connection)
   webSocket.on('message', onMessage).on('ping', onPing).on('pong', onPong).on('close', onClose)
-  // ws closes the connection with the right code itself; without a listener the error would be thrown.
-  webSocket.on('error', ignore)
+  webSocket.on('error', onError)
 }
 
-const ignore = (): void => undefined
+/** ws closes the connection with the right code itself; without a listener the error would be thrown. */
+function onError(this: WebSocket, error: Error & { readonly code?: string }): void {
+  const limit = LIMIT_OF_ERROR[error.code ?? '']
+  if (limit !== undefined) connectionOf(this)?.reached(limit)
+}
 
 function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
   const connection = connectionOf(this)
@@ -313,7 +325,11 @@ class WebSocketConnection implements Connection {
   }
 
   throttled(): void {
-    this.#endpoint.throttled(this)
+    this.reached('bytesPerSecond')
+  }
+
+  reached(limit: InboundLimit): void {
+    this.#endpoint.reached(limit, this)
   }
 
   pause(): void {
