@@ -38,29 +38,55 @@ Without --url it starts \`tidings serve\` with keys, rules and compression, and 
   --list               what there is
 `
 
-const { values } = parseArgs({
-  options: {
-    url: { type: 'string' },
-    secret: { type: 'string' },
-    'secret-file': { type: 'string' },
-    'token-key': { type: 'string' },
-    kid: { type: 'string' },
-    audience: { type: 'string' },
-    issuer: { type: 'string' },
-    'public-key': { type: 'string', multiple: true },
-    token: { type: 'string' },
-    pattern: { type: 'string' },
-    health: { type: 'string' },
-    ca: { type: 'string' },
-    pid: { type: 'string' },
-    only: { type: 'string', multiple: true },
-    quick: { type: 'boolean', default: false },
-    seed: { type: 'string' },
-    'i-own-this-node': { type: 'boolean', default: false },
-    list: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-})
+/** Prints why, and ends. @param {unknown} error @returns {never} */
+const cannotBegin = (error) => {
+  console.error(error instanceof Error ? error.message : error)
+  process.exit(2)
+}
+
+const readOptions = () => {
+  try {
+    return parseArgs({
+      options: {
+        url: { type: 'string' },
+        secret: { type: 'string' },
+        'secret-file': { type: 'string' },
+        'token-key': { type: 'string' },
+        kid: { type: 'string' },
+        audience: { type: 'string' },
+        issuer: { type: 'string' },
+        'public-key': { type: 'string', multiple: true },
+        token: { type: 'string' },
+        pattern: { type: 'string' },
+        health: { type: 'string' },
+        ca: { type: 'string' },
+        pid: { type: 'string' },
+        only: { type: 'string', multiple: true },
+        quick: { type: 'boolean', default: false },
+        seed: { type: 'string' },
+        'i-own-this-node': { type: 'boolean', default: false },
+        list: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    })
+  } catch (error) {
+    return cannotBegin(error)
+  }
+}
+
+const { values } = readOptions()
+
+/** @param {'seed' | 'pid'} name @returns {number | undefined} */
+const numberOf = (name) => {
+  const text = values[name]
+  if (text === undefined || /^\d+$/.test(text)) return text === undefined ? undefined : Number(text)
+  return cannotBegin(`--${name} takes a whole number, not ${text}.`)
+}
+
+for (const name of values.only ?? []) {
+  if (!ATTACKS.some((attack) => attack.name === name))
+    cannotBegin(`There is no attack ${name}; --list says what there is.`)
+}
 
 /** @param {string} path */
 const read = (path) => readFileSync(path, 'utf8')
@@ -99,11 +125,11 @@ const targetOf = (url) => ({
     pattern: values.pattern,
     healthUrl: values.health,
     ca: values.ca === undefined ? undefined : read(values.ca),
-    pid: values.pid === undefined ? undefined : Number(values.pid),
+    pid: numberOf('pid'),
   }),
 })
 
-const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(values.seed)
+const seed = numberOf('seed') ?? Math.floor(Math.random() * 2 ** 31)
 
 /**
  * @param {import('@tidings/testing').TargetOptions} target

@@ -94,6 +94,29 @@ describe('tidings serve', () => {
     expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200)
   })
 
+  it('bounds handshakes that never end by its limits, and says so', async () => {
+    const dir = await temporaryDir()
+    await writeFile(join(dir, 'tidings.config.json'), JSON.stringify({ limits: { maxConnections: 5 } }))
+    const { run, port } = await served(MEMORY_DEV, { dir })
+    const sockets = Array.from({ length: 100 }, () => {
+      const socket = connect(port, '127.0.0.1')
+      onTestFinished(() => void socket.destroy())
+      socket.on('error', () => undefined)
+      socket.write('GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\n')
+      return socket
+    })
+    // As many again as connections, and at least 64 more.
+    await expect.poll(() => sockets.filter(({ destroyed }) => destroyed).length).toBe(100 - 69)
+    await run.until(({ stderr, stdout }) => `${stdout}${stderr}`.includes('"limit":"maxConnections"'))
+    for (const socket of sockets) socket.destroy()
+    const status = (): Promise<number> =>
+      fetch(`http://127.0.0.1:${port}/healthz`).then(
+        (response) => response.status,
+        () => 0,
+      )
+    await expect.poll(status).toBe(200)
+  })
+
   it('says that a port is in use, and leaves the data alone', async () => {
     const { port } = await served(MEMORY_DEV)
     const second = await ended('serve', ...MEMORY_DEV, '--port', String(port))
