@@ -2,7 +2,6 @@ import type { LimitReached } from '../observe/limits-reached.js'
 import type { Limits } from '../options.js'
 import { addressGroup, isLoopbackAddress } from './address-group.js'
 import type { HandshakeRefusal } from './admission.js'
-import { Counts } from './counts.js'
 
 const NODE_FULL: HandshakeRefusal = {
   status: 503,
@@ -13,6 +12,25 @@ const ADDRESS_FULL: HandshakeRefusal = {
   status: 429,
   code: 'too-many-from-address',
   message: 'your address has as many connections as one may',
+}
+
+/** How many there are of each key; one without any costs nothing. */
+class Counts {
+  readonly #counts = new Map<string, number>()
+
+  of(key: string): number {
+    return this.#counts.get(key) ?? 0
+  }
+
+  add(key: string): void {
+    this.#counts.set(key, this.of(key) + 1)
+  }
+
+  remove(key: string): void {
+    const count = this.of(key) - 1
+    if (count > 0) this.#counts.set(key, count)
+    else this.#counts.delete(key)
+  }
 }
 
 export type ConnectionLimitsOptions = Pick<
