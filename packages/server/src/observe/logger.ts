@@ -5,10 +5,16 @@ export interface Logger {
   error(text: string, fields?: Readonly<Record<string, unknown>>): void
 }
 
+/** What JSON lets stand and a terminal or a reader of lines would act on: DEL, the C1 controls, and two kinds of line ends. */
+const ACTIVE = /[\u007f-\u009f\u2028\u2029]/g
+
+const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+
 const line =
   (level: string) =>
   (text: string, fields: Readonly<Record<string, unknown>> = {}): void => {
-    process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level, text, ...fields })}\n`)
+    const json = JSON.stringify({ time: new Date().toISOString(), level, text, ...fields })
+    process.stderr.write(`${json.replace(ACTIVE, escaped)}\n`)
   }
 
 /** Warnings and errors as JSON lines on standard error: JSON escapes whatever remote peers sent. */
