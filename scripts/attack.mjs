@@ -7,7 +7,7 @@ import { createPrivateKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { ATTACKS, attackTable, runAttacks, startAttackedNode } from '@tidings/testing'
+import { ATTACKS, attacksNamed, attackTable, runAttacks, startAttackedNode } from '@tidings/testing'
 
 const SERVER = resolve(import.meta.dirname, '../packages/cli/bin/tidings.js')
 
@@ -79,13 +79,8 @@ const { values } = readOptions()
 /** @param {'seed' | 'pid'} name @returns {number | undefined} */
 const numberOf = (name) => {
   const text = values[name]
-  if (text === undefined || /^\d+$/.test(text)) return text === undefined ? undefined : Number(text)
-  return cannotBegin(`--${name} takes a whole number, not ${text}.`)
-}
-
-for (const name of values.only ?? []) {
-  if (!ATTACKS.some((attack) => attack.name === name))
-    cannotBegin(`There is no attack ${name}; --list says what there is.`)
+  if (text === undefined) return undefined
+  return /^\d+$/.test(text) ? Number(text) : cannotBegin(`--${name} takes a whole number, not ${text}.`)
 }
 
 /** @param {string} path */
@@ -176,6 +171,8 @@ const main = async () => {
     for (const { name, threat } of ATTACKS) console.log(`${name.padEnd(28)}${threat}`)
     return 0
   }
+  // Before anything is started and attacked.
+  attacksNamed(values.only)
   const lowPriority = !values.quick
   if (values.url !== undefined) return (await attack(targetOf(values.url), values.only, lowPriority)) > 0 ? 1 : 0
   // The priority stays low, and what is started later would have it too: nodes come before.
@@ -186,6 +183,5 @@ const main = async () => {
 try {
   process.exitCode = await main()
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error)
-  process.exitCode = 2
+  cannotBegin(error)
 }

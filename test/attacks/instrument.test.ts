@@ -139,7 +139,7 @@ describe('attacks report', () => {
       },
     })
     expect(report.rows.map(({ outcome }) => outcome)).toEqual(['refused', 'failed', 'refused'])
-    expect(report.rows[1]?.why.join()).toMatch(/bystander: the (publisher|subscriber) was closed with 1006/)
+    expect(report.rows[1]?.why.join()).toContain('bystander: the publisher was closed with 1006')
   })
 
   it('a bystander whose publications are refused', async () => {

@@ -85,10 +85,12 @@ const subscribe = async (channel: string, flags: SubscribeFlags): Promise<void> 
 export const tellRefusals = (subscription: Subscription): void => {
   let told: string | undefined
   subscription.on('state', ({ state, error }) => {
-    if (state === 'waiting' && error !== undefined && error.message !== told) {
+    if (state !== 'waiting') {
+      told = undefined
+    } else if (error !== undefined && error.message !== told) {
+      told = error.message
       notice(`The server refuses for now: ${error.message} (${error.code}); trying again.`)
     }
-    told = state === 'waiting' ? (error?.message ?? told) : undefined
   })
 }
 

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import { connect } from 'node:net'
 import { expect, test } from 'vitest'
 import { afterTest, connect as connectClient, start, until } from '../node.fixture.js'
 import { trustedProxyCheck } from './client-address.js'
@@ -31,7 +31,7 @@ const limited = (maxConnections: number, maxConnectionsPerAddress: number) => {
   /** How many of so many sockets were let in. */
   const open = (address: string, count: number): readonly FakeSocket[] =>
     Array.from({ length: count }, () => new FakeSocket(address)).filter((socket) => {
-      limits.opened(socket as unknown as Socket)
+      limits.opened(socket)
       return !socket.isDestroyed
     })
   return { open, reached }

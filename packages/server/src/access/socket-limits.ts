@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net'
 import type { LimitReached } from '../observe/limits-reached.js'
 import type { Limits } from '../options.js'
 import { addressGroup, isLoopbackAddress } from './address-group.js'
@@ -9,6 +8,13 @@ const SPARE = 64
 const SPARE_PER_ADDRESS = 16
 
 const withSpare = (connections: number, spare: number): number => connections + Math.max(connections, spare)
+
+/** What is needed of a socket. */
+interface CountedSocket {
+  readonly remoteAddress?: string | undefined
+  on(event: 'close', closed: () => void): unknown
+  destroy(): unknown
+}
 
 /** The sockets of one address: they share what is called when one of them closes. */
 interface AddressSockets {
@@ -41,7 +47,7 @@ export class SocketLimits {
   }
 
   /** For 'connection' of a server. */
-  readonly opened = (socket: Pick<Socket, 'remoteAddress' | 'on' | 'destroy'>): void => {
+  readonly opened = (socket: CountedSocket): void => {
     const address = canonicalAddress(socket.remoteAddress ?? '')
     if (this.#count >= this.#most) {
       this.#reached('maxConnections', address)

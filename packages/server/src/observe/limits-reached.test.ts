@@ -1,5 +1,5 @@
 import { deflateRawSync } from 'node:zlib'
-import { fragments, frame, RawSocket } from '@tidings/testing'
+import { fragments, frame, handshake, RawSocket } from '@tidings/testing'
 import { expect, test } from 'vitest'
 import { connect, start, until } from '../node.fixture.js'
 import type { CountedLimit } from './limits-reached.js'
@@ -48,10 +48,7 @@ const CASES: readonly (readonly [CountedLimit, string, (node: Node) => Promise<v
     'a page of another site',
     async (node) => {
       const raw = new RawSocket(node.port)
-      raw.write(
-        'GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n' +
-          'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nOrigin: https://evil.example\r\n\r\n',
-      )
+      raw.write(handshake('/ws', { Origin: 'https://evil.example' }))
       await raw.ended
       expect(raw.status).toBe(403)
     },

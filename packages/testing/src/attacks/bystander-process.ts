@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { isRecord, jsonCodec, type PublicationItem, type ServerMessage } from '@tidings/protocol'
 import { WebSocket } from 'ws'
 import type { BystanderAsk, BystanderReport, BystanderSettings, PhaseName } from './bystander.js'
@@ -88,8 +89,10 @@ const settle = async (): Promise<void> => {
   const upTo = next
   const deadline = performance.now() + SETTLE_MS
   while ((expected < upTo || acknowledged < upTo) && performance.now() < deadline && faults.length === 0) {
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+    await sleep(LOOK_MS)
   }
+  // What befell one connection may befall the other a moment later.
+  if (faults.length > 0) await sleep(LOOK_MS)
   if (acknowledged < upTo && faults.length === 0) fault(`${upTo - acknowledged} publications were not acknowledged`)
   if (expected < upTo && faults.length === 0) fault(`${upTo - expected} publications did not come`)
 }

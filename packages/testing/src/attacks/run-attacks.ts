@@ -60,6 +60,13 @@ const PACE = {
   small: { warmMs: 0, busyMs: 0, beforeMs: 100, duringMs: 0, pauseMs: 0 },
 } as const
 
+/** All where no names are given. Throws RangeError for a name that none has. */
+export const attacksNamed = (names: readonly string[] | undefined): readonly Attack[] => {
+  const unknown = names?.find((name) => !ATTACKS.some((attack) => attack.name === name))
+  if (unknown !== undefined) throw new RangeError(`there is no attack ${unknown}`)
+  return ATTACKS.filter(({ name }) => names?.includes(name) ?? true)
+}
+
 /**
  * Attacks a node, one attack after the other, while a bystander goes on publishing and subscribing. Rejects with RangeError
  * for options that cannot be, such as a node on another machine, and with an Error when no good client gets in.
@@ -67,9 +74,7 @@ const PACE = {
 export const runAttacks = async (options: AttackOptions): Promise<AttackReport> => {
   const { only, seed = Math.floor(Math.random() * 2 ** 31) } = options
   const target = new Target(options)
-  const unknown = only?.find((name) => !ATTACKS.some((attack) => attack.name === name))
-  if (unknown !== undefined) throw new RangeError(`there is no attack ${unknown}`)
-  const attacks = ATTACKS.filter(({ name }) => only?.includes(name) ?? true)
+  const attacks = attacksNamed(only)
   const run = new Run(target, await lookAt(target), seed, options.scale ?? 'full')
   const rows: AttackRow[] = []
   let p99BesideBusyThreadMs: number | undefined

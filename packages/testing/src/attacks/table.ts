@@ -3,6 +3,8 @@ import type { AttackReport, AttackRow } from './run-attacks.js'
 const MIB = 1024 * 1024
 const MAX_ANSWERS = 44
 const MAX_WHY = 5
+/** How many times slower than without the attack a bystander may become before it is pointed out. */
+const SLOWED = 3
 
 const ms = (value: number | undefined): string => (value === undefined ? '' : value.toFixed(2))
 
@@ -45,16 +47,13 @@ const notesOf = ({ attack, outcome, why, figure }: AttackRow): readonly string[]
   ...(outcome === 'not tried' ? [`${attack.name} was not tried: ${why.join('; ')}`] : []),
 ]
 
-/** How much slower than without the attack a bystander may become before it is pointed out. */
-const SLOWED = 3
-
 /**
  * Attacks beyond that, measured by the slower of what was before and what a busy thread beside the bystander costs. No verdict:
  * a time on a machine that does other things too may be theirs.
  */
-const slowedBy = (rows: readonly AttackRow[], besideBusyThreadMs: number | undefined): readonly string[] =>
+const slowedBy = (rows: readonly AttackRow[], besideBusyThreadMs: number): readonly string[] =>
   rows.flatMap(({ attack: { name }, bystander: { p99BeforeMs = 0, p99DuringMs = 0 } }) =>
-    p99DuringMs > SLOWED * Math.max(p99BeforeMs, besideBusyThreadMs ?? 0) ? [name] : [],
+    p99DuringMs > SLOWED * Math.max(p99BeforeMs, besideBusyThreadMs) ? [name] : [],
   )
 
 /** The report as a table in lines of text, and what there is to say about its rows. */
@@ -67,7 +66,6 @@ export const attackTable = ({
   notTried,
 }: AttackReport): readonly string[] => {
   const table = [HEADINGS, ...rows.map(cellsOf)]
-  const slowed = slowedBy(rows, p99BesideBusyThreadMs)
   const widths = HEADINGS.map((_, column) => Math.max(...table.map((cells) => (cells[column] ?? '').length)))
   return [
     ...table.map((cells) => lineOf(cells, widths)),
@@ -77,7 +75,7 @@ export const attackTable = ({
       ? []
       : [
           `bystander’s p99 while a thread beside it is busy and nobody attacks: ${ms(p99BesideBusyThreadMs)} ms`,
-          `slowed beyond ${SLOWED} times of that, or of what was before: ${slowed.join(', ') || 'by none'}`,
+          `slowed beyond ${SLOWED} times of that, or of what was before: ${slowedBy(rows, p99BesideBusyThreadMs).join(', ') || 'by none'}`,
         ]),
     `seed: ${seed}`,
     `${refused} refused as they should be, ${failed} failed, ${notTried} not tried`,

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { setImmediate as endOfTurn } from 'node:timers/promises'
 import { Pipe, type PipeRules } from './pipe.js'
 
 export type OneWay = 'to-server' | 'to-client'
@@ -98,7 +99,7 @@ export class ProxiedConnection {
         : [this.#toClient, this.#client, GOODBYE_TO_CLIENT]
     pipe.stop()
     if (sink.writable) sink.write(frame)
-    const timer = setTimeout(() => inTurns(ANSWER_TURNS, () => this.cut()), ANSWER_MS)
+    const timer = setTimeout(() => void this.#cutAfterTurns(), ANSWER_MS)
     sink.once('close', () => clearTimeout(timer))
   }
 
@@ -122,6 +123,11 @@ export class ProxiedConnection {
     this.setRules('both', {})
     if (this.#isHalfOpen && [this.#client, this.#server].some(isOver)) this.reset()
     this.#isHalfOpen = false
+  }
+
+  async #cutAfterTurns(): Promise<void> {
+    for (let turn = 0; turn < ANSWER_TURNS; turn += 1) await endOfTurn()
+    this.cut()
   }
 
   #pipes(direction: Direction): readonly Pipe[] {
@@ -168,11 +174,6 @@ export const resetSocket = (socket: Socket): void => {
   if (socket.connecting) socket.once('connect', () => resetSocket(socket))
   else if (socket.writableEnded || socket.writableLength > 0) socket.destroy()
   else socket.resetAndDestroy()
-}
-
-const inTurns = (count: number, then: () => void): void => {
-  if (count === 0) then()
-  else setImmediate(() => inTurns(count - 1, then))
 }
 
 const endSocket = (socket: Socket): void => {
