@@ -147,7 +147,7 @@ class TidingsClient implements ChannelLink, SubscriptionLink {
       this.#subscriptions.get(slot(message.channel, message.sub))?.push(message)
     } else if (typeof this.settings.token === 'function') {
       // When it fails the server asks again, and in the end closes the connection: the next one has a fresh token.
-      void this.#connection.askToken((token) => this.commands.send({ type: 'refresh', token: token ?? '' }, noop), noop)
+      this.#connection.tokens.ask((token) => this.commands.send({ type: 'refresh', token: token ?? '' }, noop), noop)
     }
   }
 

@@ -4,11 +4,12 @@ import { CONNECT_ID } from './commands.js'
 import { isOffline, watchNetwork } from './network.js'
 import type { Settings } from './settings.js'
 import { malformed } from './tidings-error.js'
+import { TokenRequests } from './token-requests.js'
 import type { WebSocketConstructor, WebSocketLike } from './options.js'
 import type { ClientState, ClientStateChange, DisconnectReason, Off } from './types.js'
 
 const UNAUTHORIZED: DisconnectCode = 4501
-/** For the opening handshake and the reply to `connect`; asking for the token has as long again. */
+/** For the opening handshake and the reply to `connect`. */
 const CONNECT_TIMEOUT_MS = 15_000
 const PONG_TIMEOUT_MS = 10_000
 /** After the network changed, or the page came back, a dead connection should be noticed soon. */
@@ -39,7 +40,7 @@ export class Connection {
   #state: ClientState = 'idle'
   #WebSocket: WebSocketConstructor | undefined
   #socket: WebSocketLike | undefined
-  #tokenRequest: AbortController | undefined
+  readonly tokens: TokenRequests
   /** The retry, the deadline of an attempt or the heartbeat: there is only one at a time. */
   #timer: ReturnType<typeof setTimeout> | undefined
   #unwatchNetwork: Off = noop
@@ -54,6 +55,7 @@ export class Connection {
   constructor(settings: Settings, events: ConnectionEvents) {
     this.#settings = settings
     this.#events = events
+    this.tokens = new TokenRequests(settings.token)
   }
 
   get state(): ClientState {
@@ -113,31 +115,17 @@ export class Connection {
   // ── attempts
 
   #retry(): void {
+    clearTimeout(this.#timer)
     if (isOffline()) {
-      clearTimeout(this.#timer)
       this.#set({ state: 'waiting', reason: { code: 'offline', message: 'offline' } })
       return
     }
-    const failed = (message: string): void => this.fail('token-failed', message)
-    this.#arm(CONNECT_TIMEOUT_MS, () => failed('no token in time'))
     this.#set({ state: 'connecting' })
     if (this.#isClosed()) return
-    void this.askToken(
+    this.tokens.ask(
       (token) => this.#open(token),
-      (error) => failed(String(error)),
+      (error) => this.fail('token-failed', String(error)),
     )
-  }
-
-  /** Neither is called when what the token is for has ended first. */
-  async askToken(use: (token: string | undefined) => void, failed: (error: unknown) => void): Promise<void> {
-    const { token } = this.#settings
-    const { signal } = (this.#tokenRequest = new AbortController())
-    try {
-      const text = typeof token === 'function' ? await token({ signal }) : token
-      if (!signal.aborted) use(text)
-    } catch (error) {
-      if (!signal.aborted) failed(error)
-    }
   }
 
   #open(token: string | undefined): void {
@@ -237,7 +225,7 @@ export class Connection {
     this.#state = state
     this.#socket = undefined
     clearTimeout(this.#timer)
-    this.#tokenRequest?.abort()
+    this.tokens.drop()
     if (socket) {
       // An `error` event must still find a listener: `ws` emits one when it is closed while it connects.
       socket.onopen = socket.onmessage = socket.onclose = socket.onerror = noop
@@ -252,6 +240,7 @@ export class Connection {
     if (this.#isClosed()) return
     this.#unwatchNetwork()
     this.#leave('closed')
+    this.tokens.forget()
     this.#events.ended(reason)
     this.#events.state({ state: 'closed', ...(reason && { reason }) })
   }

@@ -16,7 +16,10 @@ export interface WebSocketLike {
 
 export type WebSocketConstructor = new (url: string, protocols: string[]) => WebSocketLike
 
-/** Given to a token callback; `signal` aborts when the attempt it is for ends. */
+/**
+ * Given to a token callback. `signal` aborts when the attempt it is for ends, and after 15 s. If the callback goes on
+ * nevertheless, the next attempt waits for its answer instead of calling it a second time.
+ */
 export interface TokenRequest {
   readonly signal: AbortSignal
 }
