@@ -1,6 +1,8 @@
-import { expect, test } from 'vitest'
-import { publication, ScriptedServer } from '../test/scripted-server.js'
+import { afterEach, expect, test, vi } from 'vitest'
+import { type Peer, publication, ScriptedServer } from '../test/scripted-server.js'
 import { testClient, untilState } from '../test/test-client.js'
+
+afterEach(() => vi.useRealTimers())
 
 const start = async () => {
   const server = await ScriptedServer.start()
@@ -119,4 +121,99 @@ test('does not enter again where it was refused', async () => {
   const ping = a.history()
   expect(await second.next('history')).toMatchObject({ type: 'history' })
   void ping
+})
+
+/** Takes the next presence command, which must be this one. */
+const presence = async (peer: Peer, action: string, data?: unknown) => {
+  const command = await peer.next('presence')
+  expect([command.action, command.data]).toEqual([action, data])
+  return { type: 'presence', id: command.id, channel: 'a', member: 'm1' } as const
+}
+
+const enterA = async () => {
+  const { server, client, a } = await start()
+  const entered = a.presence.enter('A')
+  const peer = await server.peer()
+  await peer.welcome()
+  peer.send(await presence(peer, 'enter', 'A'))
+  expect(await entered).toMatchObject({ ok: true })
+  return { server, client, presence: a.presence, peer }
+}
+
+const nextPeer = async (server: ScriptedServer, before: Peer): Promise<Peer> => {
+  before.socket.terminate()
+  const peer = await server.peer()
+  await peer.welcome()
+  return peer
+}
+
+test.each([
+  ['update', 'enter', 'in order', false],
+  ['update', 'enter', 'out of order', true],
+  ['enter', 'update', 'in order', false],
+  ['update', 'update', 'out of order', true],
+] as const)(
+  'enters again with what was said last: %s, then %s, answered %s',
+  async (one, other, _title, isReversed) => {
+    const { server, presence: own, peer } = await enterA()
+    const both = [own[one]('B'), own[other]('C')]
+    const replies = [await presence(peer, one, 'B'), await presence(peer, other, 'C')]
+    peer.send(...(isReversed ? replies.reverse() : replies))
+    for (const result of both) expect(await result).toMatchObject({ ok: true })
+    const second = await nextPeer(server, peer)
+    second.send(await presence(second, 'enter', 'C'))
+  },
+)
+
+test('keeps the order of unanswered changes of presence across reconnects, after entering as before', async () => {
+  const { server, presence: own, peer } = await enterA()
+  void own.update('B')
+  void own.enter('C')
+  await presence(peer, 'update', 'B')
+  await presence(peer, 'enter', 'C')
+  let latest = peer
+  for (let session = 0; session < 3; session++) {
+    latest = await nextPeer(server, latest)
+    await presence(latest, 'enter', 'A')
+    await presence(latest, 'update', 'B')
+    await presence(latest, 'enter', 'C')
+  }
+})
+
+test('stays present as before when entering with something else is refused', async () => {
+  const { server, presence: own, peer } = await enterA()
+  const refused = own.enter('C')
+  const { id } = await presence(peer, 'enter', 'C')
+  peer.send({ type: 'error', id, code: 'payload-too-large', message: 'no', retryable: false })
+  expect(await refused).toMatchObject({ ok: false })
+  const second = await nextPeer(server, peer)
+  await presence(second, 'enter', 'A')
+})
+
+test('does not enter again after it left, whatever is answered later', async () => {
+  const { server, client, presence: own, peer } = await enterA()
+  void own.update('B')
+  const left = own.leave()
+  const update = await presence(peer, 'update', 'B')
+  peer.send(await presence(peer, 'leave'), update)
+  await left
+  const second = await nextPeer(server, peer)
+  void client.channel('a').history()
+  await second.next('history')
+})
+
+test('does not enter again as before once it entered anew', async () => {
+  const { server, presence: own, peer } = await enterA()
+  const second = await nextPeer(server, peer)
+  const refused = await second.next('presence')
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  const entered = own.enter('C')
+  const enter = await presence(second, 'enter', 'C')
+  second.refuse(refused, 'overloaded', true)
+  second.send(enter)
+  expect(await entered).toMatchObject({ ok: true })
+  // The longest backoff: an attempt to enter again would be the next command.
+  vi.advanceTimersByTime(20)
+  void own.get()
+  expect((await second.next('presence')).action).toBe('get')
 })

@@ -50,7 +50,7 @@ class TidingsClient implements ChannelLink, SubscriptionLink {
     )
     this.asks = new Asks(this.commands, () => this.begin())
     this.publishes = new PublishQueue(this.commands, settings)
-    this.#presence = new Presence(this.asks, settings.backoff)
+    this.#presence = new Presence(this.asks, this.commands, settings.backoff)
     this.#connection = new Connection(settings, {
       opened: (connected) => this.#opened(connected),
       message: (message) => this.#message(message as unknown as ServerMessage),

@@ -1,59 +1,67 @@
 import type { JsonValue, PresenceCommand, PresenceReply } from '@tidings/protocol'
 import type { Asks } from './asks.js'
 import { type BackoffBounds, backoffMs } from './backoff.js'
+import type { Commands, NewCommand } from './commands.js'
 import { plainData } from './plain-data.js'
 import type { FailedResult } from './tidings-error.js'
 import type { ChannelPresence } from './types.js'
 
+/** Where this client is present, or asked to be. */
 interface Entry {
-  data: JsonValue | undefined
-  /** Whether the server confirmed it: from then on every session enters again. */
+  /** As the server confirmed it: every new session enters with it again. */
+  data?: JsonValue | undefined
   isIn: boolean
+  /** Calls of `enter` and `update` so far, and the latest one that was confirmed. Replies may overtake each other. */
+  calls: number
+  confirmed: number
+  /** A new one for each session and each call of `enter`; earlier attempts to enter again are over then. */
+  turn: number
 }
 
 const plain = (data: JsonValue | undefined) => (data === undefined ? data : (plainData(data).data as JsonValue))
 
+const presenceCommand = (channel: string, action: PresenceCommand['action'], data?: JsonValue) =>
+  ({ type: 'presence', channel, action, data }) satisfies NewCommand
+
+const confirm = (entry: Entry, call: number, data: JsonValue | undefined): void => {
+  if (call < entry.confirmed) return
+  entry.confirmed = call
+  entry.data = data
+}
+
 /** Where this client is present, and what makes it so again after a reconnect. */
 export class Presence {
   readonly #asks: Asks
+  readonly #commands: Commands
   readonly #backoff: BackoffBounds
   readonly #entries = new Map<string, Entry>()
 
-  constructor(asks: Asks, backoff: BackoffBounds) {
+  constructor(asks: Asks, commands: Commands, backoff: BackoffBounds) {
     this.#asks = asks
+    this.#commands = commands
     this.#backoff = backoff
   }
 
   opened(): void {
-    for (const [channel, entry] of this.#entries) if (entry.isIn) void this.#enter(channel, entry, 0)
+    for (const [channel, entry] of this.#entries) if (entry.isIn) this.#enterAgain(channel, entry, ++entry.turn, 0)
   }
 
   of(channel: string): ChannelPresence {
-    const change = async (
-      action: 'update' | 'leave',
-      data?: JsonValue,
-    ): Promise<{ readonly ok: true } | FailedResult> => {
-      const reply = await this.#ask(channel, action, data)
-      return 'ok' in reply ? reply : { ok: true }
-    }
     return {
-      enter: async (data) => {
-        const entry: Entry = { data: plain(data), isIn: false }
-        this.#entries.set(channel, entry)
-        const reply = await this.#enter(channel, entry)
-        return 'ok' in reply ? reply : { ok: true, member: reply.member ?? '' }
-      },
+      enter: async (data) => this.#enter(channel, plain(data)),
       update: async (data) => {
         const copy = plain(data)
-        const result = await change('update', copy)
         const entry = this.#entries.get(channel)
-        if (result.ok && entry) entry.data = copy
-        return result
+        const call = entry ? ++entry.calls : 0
+        const reply = await this.#ask(channel, 'update', copy)
+        if ('ok' in reply) return reply
+        if (entry) confirm(entry, call, copy)
+        return { ok: true }
       },
       leave: async () => {
         this.#entries.delete(channel)
-        const result = await change('leave')
-        return result.ok || result.error.code !== 'not-present' ? result : { ok: true }
+        const reply = await this.#ask(channel, 'leave')
+        return 'ok' in reply && reply.error.code !== 'not-present' ? reply : { ok: true }
       },
       get: async () => {
         const reply = await this.#ask(channel, 'get')
@@ -63,21 +71,32 @@ export class Presence {
   }
 
   #ask(channel: string, action: PresenceCommand['action'], data?: JsonValue): Promise<PresenceReply | FailedResult> {
-    return this.#asks.ask('presence', { type: 'presence', channel, action, data })
+    return this.#asks.ask('presence', presenceCommand(channel, action, data))
   }
 
-  /** `attempt` counts those of entering again, which goes on while the failure is retryable. */
-  async #enter(channel: string, entry: Entry, attempt?: number): Promise<PresenceReply | FailedResult> {
-    entry.isIn = false
-    const reply = await this.#ask(channel, 'enter', entry.data)
-    const isCurrent = (): boolean => this.#entries.get(channel) === entry
-    if (!('ok' in reply)) {
-      entry.isIn = true
-    } else if (isCurrent() && attempt !== undefined && reply.error.retryable) {
-      setTimeout(() => isCurrent() && this.#enter(channel, entry, attempt + 1), backoffMs(attempt, this.#backoff))
-    } else if (isCurrent()) {
-      this.#entries.delete(channel)
+  async #enter(channel: string, data: JsonValue | undefined): ReturnType<ChannelPresence['enter']> {
+    const entry = this.#entries.get(channel) ?? { isIn: false, calls: 0, confirmed: 0, turn: 0 }
+    this.#entries.set(channel, entry)
+    entry.turn++
+    const call = ++entry.calls
+    const reply = await this.#ask(channel, 'enter', data)
+    if ('ok' in reply) return reply
+    confirm(entry, call, data)
+    entry.isIn = true
+    return { ok: true, member: reply.member ?? '' }
+  }
+
+  /** Goes on while the failure is retryable. When the session ends first, the next one begins with it. */
+  #enterAgain(channel: string, entry: Entry, turn: number, attempt: number): void {
+    const again = (): void => {
+      if (this.#entries.get(channel) === entry && entry.turn === turn) {
+        this.#enterAgain(channel, entry, turn, attempt + 1)
+      }
     }
-    return reply
+    this.#commands.send(presenceCommand(channel, 'enter', entry.data), (reply) => {
+      if (reply?.type !== 'error') return
+      if (reply.retryable) setTimeout(again, backoffMs(attempt, this.#backoff))
+      else if (entry.turn === turn) entry.isIn = false
+    })
   }
 }

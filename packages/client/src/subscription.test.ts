@@ -121,6 +121,44 @@ test('bounds what waits for a slow reader, and loses nothing', async () => {
   expect(offsets(await take(other[Symbol.asyncIterator](), 1))).toEqual([1])
 })
 
+test('goes on telling who is present while nobody takes the items, and loses none of them', async () => {
+  const { server, a } = await start(10)
+  const subscription = a.subscribe({ presence: true })
+  const told: string[] = []
+  subscription.on('member', ({ member }) => told.push(member.member))
+  const enters = (peer: Peer, member: string) => {
+    const entry = { member, user: 'bob', data: null, enteredAt: 1 }
+    peer.send({ type: 'member', channel: 'a', change: 'entered', member: entry })
+    return expect.poll(() => told.at(-1)).toBe(member)
+  }
+  const first = await server.peer()
+  await first.welcome()
+  await first.subscribed('p0')
+  first.push('a', range(1, 10))
+  first.push('a', range(11, 1000))
+  first.send(gap('trimmed', 'p1000', 'p1001'))
+  first.send({ type: 'caught-up', channel: 'a', position: 'p1001' })
+  await enters(first, 'm1')
+  expect(subscription.state).toBe('paused')
+  expect(first.waiting).toBe(0)
+  first.socket.terminate()
+  const second = await server.peer()
+  await second.welcome()
+  expect(await second.subscribed('p10')).toMatchObject({ from: 'p10', presence: true })
+  second.push('a', range(11, 20))
+  second.send({ type: 'caught-up', channel: 'a', position: 'p20' })
+  await enters(second, 'm2')
+  expect(subscription.state).toBe('paused')
+  const items = subscription[Symbol.asyncIterator]()
+  expect(offsets(await take(items, 5))).toEqual(range(1, 5))
+  await second.unsubscribed()
+  expect(await second.subscribed('p10')).toMatchObject({ from: 'p10', presence: true })
+  second.push('a', range(11, 14))
+  await enters(second, 'm3')
+  expect(offsets(await take(items, 9))).toEqual(range(6, 14))
+  expect(subscription.state).toBe('catching-up')
+})
+
 test('goes on after a reconnect while the application is behind', async () => {
   const { server, client, a } = await start(2)
   const subscription = a.subscribe()

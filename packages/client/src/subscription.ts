@@ -112,10 +112,10 @@ export class ChannelSubscription implements Subscription {
 
   /** Subscribes where it stopped, if the session is open and the application has room. */
   readonly join = (): void => {
-    const { commands, settings } = this.#link
+    const { commands } = this.#link
     if (this.#phase !== 'off' || !commands.limits) return
-    if (this.#state === 'paused' && this.#buffer.length > settings.maxBufferedItems >> 1) return
     const { rewind, policy, presence } = this.#options
+    if (this.#isBehind && presence !== true) return
     const from = this.#received
     const start = from === undefined ? { rewind: typeof rewind === 'number' ? { count: rewind } : rewind } : { from }
     this.#phase = 'subscribing'
@@ -157,6 +157,7 @@ export class ChannelSubscription implements Subscription {
         }
         break
       case 'caught-up':
+        if (this.#state === 'paused') break
         this.#attempt = 0
         this.#accept(push.position)
         this.#set('live')
@@ -190,7 +191,7 @@ export class ChannelSubscription implements Subscription {
     } else {
       this.#phase = 'on'
       if (this.#received === undefined) this.#received = this.#taken = reply.position
-      this.#set('catching-up')
+      if (!this.#isBehind) this.#set('catching-up')
     }
   }
 
@@ -235,12 +236,21 @@ export class ChannelSubscription implements Subscription {
     this.#lastOffset = offset
   }
 
-  /** False when the application is behind: then the push is left to the server, until it is asked again. */
+  /**
+   * False when the application is behind: then the push is dropped, and the server is asked for it again later. Until then
+   * the subscription goes on only if it tells who is present.
+   */
   #hasRoom(): boolean {
+    if (this.#state === 'paused') return false
     if (this.#buffer.length < this.#link.settings.maxBufferedItems) return true
-    this.#leave()
+    if (this.#options.presence !== true) this.#leave()
     this.#set('paused')
     return false
+  }
+
+  /** Whether it is paused and the application has not taken enough yet to go on. */
+  get #isBehind(): boolean {
+    return this.#state === 'paused' && this.#buffer.length > this.#link.settings.maxBufferedItems >> 1
   }
 
   /** Takes the next item in the order, or moves the position past something that is not handed out. */
@@ -272,7 +282,10 @@ export class ChannelSubscription implements Subscription {
     const next = this.#buffer.shift()
     if (!next) return DONE
     this.#taken = next.after
-    if (this.#state === 'paused') this.join()
+    if (this.#state === 'paused' && !this.#isBehind) {
+      if (this.#phase === 'on') this.#leave()
+      else this.join()
+    }
     return { done: false, value: next.item }
   }
 

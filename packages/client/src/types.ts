@@ -118,7 +118,7 @@ export type SubscriptionItem<Data = unknown> = PublicationItem<Data> | GapItem
  * - `waiting`: for the connection or the server
  * - `catching-up`: gets what was stored before
  * - `live`: has everything
- * - `paused`: the application reads slowly; it goes on where it stopped once enough was taken
+ * - `paused`: the application reads slowly; it goes on where it stopped once enough was taken. Presence goes on meanwhile
  * - `ended`: by `unsubscribe`, or for `error`
  */
 export type SubscriptionState = 'waiting' | 'catching-up' | 'live' | 'paused' | 'ended'
@@ -128,7 +128,7 @@ export interface SubscriptionEvents<Data = unknown> {
   item: SubscriptionItem<Data>
   /** Everything stored when the subscription was made or resumed was handed over or waits in the iterator. */
   'caught-up': { readonly position: Position }
-  /** Everyone present: first, and again after every reconnect. */
+  /** Everyone present: first, and again after every reconnect and whenever changes may have been missed. */
   members: readonly Member[]
   member: { readonly change: 'entered' | 'updated' | 'left'; readonly member: Member }
   /** `waiting` with an `error`: the server refuses it for now, and is asked again; told each time. */
