@@ -6,23 +6,28 @@ import { msgpackCodec } from '@tidings/client/msgpack'
 import { freePort, NodeProcess } from '@tidings/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
-import { type ChatLine, readChatDay } from './chat-log.js'
+import { readChatDay } from '../../fixtures/chat/read-day.mjs'
 
 const CLI = resolve(import.meta.dirname, '../../packages/cli/bin/tidings.js')
-const CHANNEL = 'chat:ubuntu'
+const CHANNEL = 'chat:lobby'
+
+interface Said {
+  readonly nick: string
+  readonly text: string
+}
 
 /** A subscriber that keeps every line, and must never be told of a gap. */
 interface Reader {
-  readonly lines: ChatLine[]
+  readonly lines: Said[]
   readonly gaps: unknown[]
   /** Resolves once this many lines came. */
   readonly complete: Promise<void>
 }
 
-describe('a recorded day of chat', () => {
+describe('a day of chat', () => {
   const dir = mkdtempSync(join(tmpdir(), 'tidings-chat-day-'))
   const clients: Client[] = []
-  const lines = readChatDay()
+  const lines = readChatDay().map(({ nick, text }): Said => ({ nick, text }))
   let server: NodeProcess
   let url = ''
 
@@ -40,7 +45,7 @@ describe('a recorded day of chat', () => {
 
   const read = (name: string, codec: 'json' | 'msgpack', options: SubscribeOptions): Reader => {
     const subscription = connect(name, codec).channel(CHANNEL).subscribe(options)
-    const reader = { lines: [] as ChatLine[], gaps: [] as unknown[] }
+    const reader = { lines: [] as Said[], gaps: [] as unknown[] }
     const run = async (): Promise<void> => {
       for await (const item of subscription) {
         if (item.kind === 'gap') reader.gaps.push(item)

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { gunzipSync } from 'node:zlib'
 import { REPOSITORY } from './paths.mjs'
 
 /**
@@ -11,19 +10,24 @@ import { REPOSITORY } from './paths.mjs'
  * @property {number} amount
  */
 
-/** 9,999 trades as they were recorded. @returns {readonly Trade[]} */
-export const readTrades = () =>
-  gunzipSync(readFileSync(resolve(REPOSITORY, 'fixtures/trades/btcusdt-2020-02-22.csv.gz')))
-    .toString()
-    .trimEnd()
-    .split('\n')
-    .slice(1)
-    .map((line) => {
-      const [, , atUs, , , side, price, amount] = line.split(',')
-      return {
-        atUs: Number(atUs),
-        side: side === 'buy' ? 'buy' : 'sell',
-        price: Number(price),
-        amount: Number(amount),
-      }
-    })
+/** After how many ms, which side, by how many cents the price changes, how many thousandths are traded. */
+const TRADE = /^(\d+)([bs])(-?\d+) (\d+)$/
+
+/** 9,999 trades of a real market. Throws if a line of the fixture is damaged. @returns {readonly Trade[]} */
+export const readTrades = () => {
+  const text = readFileSync(resolve(REPOSITORY, 'fixtures/trades/day.txt'), 'utf8')
+  const [start = '', ...lines] = text.trimEnd().split('\n')
+  let [atMs = Number.NaN, cents = Number.NaN] = start.split(' ').map(Number)
+  return lines.map((line) => {
+    const [, afterMs, side, change, thousandths] = TRADE.exec(line) ?? []
+    if (thousandths === undefined) throw new Error(`fixtures/trades/day.txt has a line that is not a trade: ${line}`)
+    atMs += Number(afterMs)
+    cents += Number(change)
+    return {
+      atUs: atMs * 1000,
+      side: side === 'b' ? 'buy' : 'sell',
+      price: cents / 100,
+      amount: Number(thousandths) / 1000,
+    }
+  })
+}

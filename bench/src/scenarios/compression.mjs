@@ -8,7 +8,7 @@ const CHANNEL = 'tape:btc'
 const TRADES_EACH = 10
 const PUBLICATIONS = 200
 
-/** About 1 KB of JSON each: ten recorded trades. */
+/** About 1 KB of JSON each: ten trades of a real market. */
 const publications = () => {
   const trades = readTrades()
   return Array.from({ length: PUBLICATIONS }, (_, index) => {

@@ -1,24 +1,22 @@
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { promisify } from 'node:util'
+import { readChatDay } from '../../../fixtures/chat/read-day.mjs'
 import { polling } from '../peers/polling.mjs'
 import { tidings } from '../peers/tidings.mjs'
 import { onLoadCore } from '../run/cores.mjs'
 import { runLoad } from '../run/load.mjs'
-import { BENCH, REPOSITORY } from '../run/paths.mjs'
+import { BENCH } from '../run/paths.mjs'
 import { helloTo, problemOf, withServer } from './measure.mjs'
 
 const CHANNEL = 'chat:lobby'
-const DAY = resolve(REPOSITORY, 'fixtures/chat/ubuntu-irc-2008-04-27.txt')
 const run = promisify(execFile)
 
-/** What people said on a recorded day, as data of a chat line with a place for the marker. */
+/** The lines of people on the chat day, as data of a chat line with a place for the marker. */
 const chatLines = () =>
-  readFileSync(DAY, 'utf8')
-    .split('\n')
-    .flatMap((line) => /^\[\d\d:\d\d\] <[^>]+> (.+)$/.exec(line)?.[1] ?? [])
-    .map((text) => JSON.stringify({ text: `%m${text}` }))
+  readChatDay()
+    .filter(({ speaker }) => speaker !== 0)
+    .map(({ text }) => JSON.stringify({ text: `%m${text}` }))
 
 /** A template of the load generator. @param {string} json */
 const asTemplate = (json) => `{"text":"%m${json.slice('{"text":"%m'.length).replaceAll('%', '%%')}`
@@ -100,7 +98,7 @@ export const pollingScenario = ({ quick }) => {
 
   return {
     name: 'polling',
-    title: 'a recorded chat to 1,000 clients, a line a second: pushed, and asked for every second',
+    title: 'a day of chat to 1,000 clients, a line a second: pushed, and asked for every second',
     entrants: [
       { name: 'tidings', title: 'Tidings, pushed', peer: tidings, run: pushed },
       { name: 'polling', title: 'a plain Node server, asked every second', peer: polling, run: asked },

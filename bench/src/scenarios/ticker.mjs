@@ -30,7 +30,7 @@ export const tickerScenario = ({ quick }) => {
           const own = Array.from({ length: EACH }, (_, step) => (first + (step * SYMBOLS) / EACH) % SYMBOLS)
           return { topics: own, frames: peer.wire.hello(own.map(channelOf)) }
         }),
-        // One recorded market is dealt out to twenty symbols, trade by trade: its own rhythm, its bursts included.
+        // The trades of one market are dealt out to twenty symbols, one by one: real bursts, at a real rhythm.
         schedule: played.map(({ atUs, side, price, amount }, index) => {
           const symbol = index % SYMBOLS
           const data = { symbol: `S${symbol}`, side, price, amount, at: atUs / 1000, mark: '%m' }
@@ -46,7 +46,7 @@ export const tickerScenario = ({ quick }) => {
     )
   return {
     name: 'ticker',
-    title: 'recorded trades at 100x, as 20 symbols, to 1,000 subscribers of 5 each',
+    title: 'the trades of a market at 100x, as 20 symbols, to 1,000 subscribers of 5 each',
     entrants: [tidings, socketIo, centrifugo].map((peer) => ({
       ...{ name: peer.name, title: peer.title, peer, run },
       slow: peer === centrifugo,

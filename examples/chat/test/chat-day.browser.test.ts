@@ -1,25 +1,11 @@
-import { readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
 import type { Client } from '@tidings/client'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { readChatDay } from '../../../fixtures/chat/read-day.mjs'
 import type { Chat } from '../contract.js'
 import { ChatPage, type ShownLine } from './chat-page.js'
 import { type ChatServer, startChatServer } from './chat-server.js'
 import { launchChromium } from './chromium.js'
-
-const FIXTURE = resolve(import.meta.dirname, '../../../fixtures/chat/ubuntu-irc-2008-04-27.txt')
-const SAID = /^\[\d\d:\d\d\] <([^>]+)> (.+)$/
-
-/** The recorded day: joins and renames as they stand, by the channel itself. */
-const readDay = (): readonly ShownLine[] =>
-  readFileSync(FIXTURE, 'utf8')
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => {
-      const [, author = 'ubuntu', text = line] = SAID.exec(line) ?? []
-      return { author, text }
-    })
 
 let server: ChatServer
 let browser: Browser
@@ -33,10 +19,10 @@ afterAll(async () => {
   await server.close()
 })
 
-it('shows a recorded day whole, in order and once, through a kill of the server', async () => {
-  const day = readDay()
+it('shows a day of chat whole, in order and once, through a kill of the server', async () => {
+  const day = readChatDay().map(({ nick, text }): ShownLine => ({ author: nick, text }))
   expect(day).toHaveLength(1979)
-  const early = await ChatPage.join(browser, `${server.address}/#ubuntu`, 'early')
+  const early = await ChatPage.join(browser, `${server.address}/#lobby`, 'early')
   const clients = new Map<string, Client<Chat>>()
   const clientOf = (nick: string): Client<Chat> => {
     const client = clients.get(nick) ?? server.client(nick)
@@ -45,13 +31,13 @@ it('shows a recorded day whole, in order and once, through a kill of the server'
   }
   let late: ChatPage | undefined
   for (const [index, { author, text }] of day.entries()) {
-    const sent = clientOf(author).channel('chat:{room}', { room: 'ubuntu' }).publish({ text })
+    const sent = clientOf(author).channel('chat:{room}', { room: 'lobby' }).publish({ text })
     if (index === 1000) {
       await server.process.kill('SIGKILL')
       await server.process.restart()
     }
     expect(await sent).toMatchObject({ ok: true, durability: 'disk' })
-    if (index === 1400) late = await ChatPage.join(browser, `${server.address}/#ubuntu`, 'late')
+    if (index === 1400) late = await ChatPage.join(browser, `${server.address}/#lobby`, 'late')
   }
   // The page is open through a second restart, and catches up with what was said last.
   await server.process.kill('SIGKILL')
