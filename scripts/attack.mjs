@@ -12,7 +12,14 @@ import { ATTACKS, attacksNamed, attackTable, runAttacks, startAttackedNode } fro
 const SERVER = resolve(import.meta.dirname, '../packages/cli/bin/tidings.js')
 
 /** What only a node of the dev profile can show. */
-const OF_DEV = ['cross-site-hijack', 'dns-rebinding', 'dns-rebinding-of-health', 'forwarded-to-dev', 'path-tricks']
+const OF_DEV = [
+  'cross-site-hijack',
+  'opaque-origins',
+  'dns-rebinding',
+  'dns-rebinding-of-health',
+  'forwarded-to-dev',
+  'path-tricks',
+]
 
 const HELP = `Usage: npm run attack -- [options]
 

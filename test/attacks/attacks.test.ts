@@ -61,7 +61,7 @@ describe('a node of the dev profile', () => {
   it('refuses other hosts, other pages and what was forwarded', async () => {
     const node = await startAttackedNode({ program, profile: 'dev' })
     try {
-      await refusesAll(node, ['cross-site-hijack', 'dns-rebinding', ...OF_DEV, 'path-tricks'])
+      await refusesAll(node, ['cross-site-hijack', 'opaque-origins', 'dns-rebinding', ...OF_DEV, 'path-tricks'])
     } finally {
       await node.stop()
     }

@@ -68,6 +68,7 @@ const signing = { algorithm: 'HS256', key: 's'.repeat(32), kid: 'hs', audience: 
 describe('attacks on a node that lets everybody do everything', () => {
   const names = [
     'cross-site-hijack',
+    'opaque-origins',
     'dns-rebinding',
     'none-algorithm',
     'hs-rs-confusion',

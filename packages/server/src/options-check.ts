@@ -3,6 +3,7 @@ import { checkTokens } from './access/check-tokens.js'
 import { compileRule } from './access/declared-rule.js'
 import { ACTIONS } from './access/grants.js'
 import { type IsTrustedProxy, trustedProxyCheck } from './access/client-address.js'
+import { listedOrigin } from './access/origin.js'
 import { DEFAULT_DEDUPE_WINDOW_MS } from './channels.js'
 import { DEFAULT_HEARTBEAT, DEFAULT_LIMITS, type Heartbeat, type Limits, type TidingsOptions } from './options.js'
 import { OptionsError } from './options-error.js'
@@ -140,6 +141,16 @@ export interface ResolvedOptions {
   readonly isTrustedProxy: IsTrustedProxy
 }
 
+const checkOrigins = (given: unknown): readonly string[] => {
+  const rule = 'origins must be a list of origins such as https://app.example'
+  if (!Array.isArray(given) || !given.every((entry) => typeof entry === 'string')) throw new OptionsError(rule)
+  return given.map((entry) => {
+    const origin = listedOrigin(entry)
+    if (typeof origin === 'string') throw new OptionsError(`${rule}, and '${entry}' ${origin}`)
+    return origin.text
+  })
+}
+
 const checkHosts = (hosts: unknown): readonly string[] | undefined => {
   if (hosts === undefined) return undefined
   const isName = (host: unknown): host is string =>
@@ -176,10 +187,6 @@ export const checkOptions = <App extends Contract>(options: TidingsOptions<App>)
       'authenticate or tokens is missing: without them everybody is the same nobody; authenticate: () => null says that on purpose',
     )
   }
-  const origins: unknown = options.origins ?? []
-  if (!Array.isArray(origins) || !origins.every((origin) => typeof origin === 'string' && URL.canParse(origin))) {
-    throw new OptionsError('origins must be a list of origins such as https://app.example')
-  }
   const isTrustedProxy = checkTrustedProxies(options.trustedProxies ?? [], dev)
   checkAllow(options)
   checkDurabilities(options)
@@ -198,6 +205,6 @@ export const checkOptions = <App extends Contract>(options: TidingsOptions<App>)
     compression,
     isTrustedProxy,
     hosts: checkHosts(options.hosts),
-    origins: (origins as string[]).map((origin) => new URL(origin).origin),
+    origins: checkOrigins(options.origins ?? []),
   }
 }

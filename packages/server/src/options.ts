@@ -214,8 +214,8 @@ export interface TidingsOptions<App extends Contract = Contract> {
    */
   readonly dev?: boolean
   /**
-   * Origins of pages that may connect besides pages of the server's own host, such as `https://app.example`. A page without
-   * TLS of a host that is known to have it is not its own.
+   * Origins of pages that may connect besides pages of the server's own host: `scheme://host` or `scheme://host:port`, such as
+   * `https://app.example` or `capacitor://localhost`. A page without TLS of a host that is known to have TLS must be listed too.
    */
   readonly origins?: readonly string[]
   /**

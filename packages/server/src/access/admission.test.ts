@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import { describe, expect, test } from 'vitest'
+import { memory } from '../backend/memory/index.js'
 import { connect, start } from '../node.fixture.js'
+import { checkOptions } from '../options-check.js'
 import { admitHandshake } from './admission.js'
 
 const request = (headers: Readonly<Record<string, string>>, remoteAddress = '127.0.0.1', encrypted = false) =>
@@ -26,6 +28,89 @@ describe('a handshake', () => {
     ['an Origin without a Host', { origin: 'https://a.example' }, 'foreign-origin'],
   ])('of %s', (_name, headers, expected) => {
     expect(code(request(headers), false, ['https://app.example'])).toBe(expected)
+  })
+})
+
+describe('an Origin', () => {
+  const listed = (entries: readonly string[], origin: string, host = 'live.example'): string =>
+    code(request({ host, origin }), false, checkOptions({ dev: true, backend: memory(), origins: entries }).origins)
+
+  test.each([
+    ['capacitor://localhost', 'capacitor://localhost'],
+    ['ionic://localhost/', 'ionic://localhost'],
+    ['tauri://localhost:1420', 'tauri://localhost:1420'],
+    ['app://.', 'app://.'],
+    ['chrome-extension://abcdefghijklmnopabcdefghijklmnop', 'chrome-extension://abcdefghijklmnopabcdefghijklmnop'],
+    ['safari-web-extension://E0B4-FF', 'safari-web-extension://e0b4-ff'],
+    ['https://App.Example:443/', 'https://app.example'],
+    ['http://app.example:080', 'http://app.example'],
+    ['http://[0:0::1]:5173', 'http://[::1]:5173'],
+    ['https://bücher.example', 'https://xn--bcher-kva.example'],
+    ['https://app.example.', 'https://app.example.'],
+  ])('listed as %s lets the page %s in, and no page without an origin', (entry, origin) => {
+    const entries = ['https://other.example', entry]
+    expect(listed(entries, origin)).toBe('let in')
+    const others = [
+      'null',
+      'NULL',
+      'null, null',
+      '',
+      'undefined',
+      `${origin}.evil`,
+      `${origin}x`,
+      `x${origin}`,
+      'file://',
+    ]
+    for (const other of others) expect([other, listed(entries, other)]).toEqual([other, 'foreign-origin'])
+  })
+
+  test.each([
+    ['capacitor://localhost', 'capacitor://evil'],
+    ['capacitor://localhost', 'ionic://localhost'],
+    ['capacitor://localhost', 'capacitor://'],
+    ['capacitor://localhost', 'https://localhost'],
+    ['https://app.example', 'https://app.example.'],
+    ['https://app.example', 'https://app.example:8443'],
+    ['https://app.example', 'https://app.example@evil.example'],
+    ['https://app.example', 'https://evil.example#https://app.example'],
+    ['https://app.example', 'blob:https://app.example'],
+    ['https://app.example', 'blob:https://app.example/5'],
+    ['https://app.example', 'wss://app.example'],
+    ['https://app.example', 'https://app.example//'],
+    ['https://app.example', 'https://app.example/x'],
+    ['https://app.example', 'https://app.example, https://app.example'],
+    ['https://app.example', 'https:/app.example'],
+    ['https://app.example', 'https:\\\\app.example'],
+    ['https://app.example', 'https://app%2eexample'],
+    ['https://app.example', 'https://app.exa\tmple'],
+  ])('listed as %s does not let %s in', (entry, origin) => {
+    expect(listed([entry], origin)).toBe('foreign-origin')
+  })
+
+  test.each([
+    ['live.example:443', 'https://live.example', 'let in'],
+    ['live.example', 'https://live.example:443', 'let in'],
+    ['live.example', 'https://live.example/', 'let in'],
+    ['LIVE.example:80', 'http://live.example', 'let in'],
+    ['[::1]:443', 'https://[0::1]', 'let in'],
+    ['xn--bcher-kva.example', 'https://xn--bcher-kva.example', 'let in'],
+    ['live.example:80', 'https://live.example', 'foreign-origin'],
+    ['live.example:443', 'http://live.example', 'foreign-origin'],
+    ['live.example:8443', 'https://live.example', 'foreign-origin'],
+    ['live.example.', 'https://live.example', 'foreign-origin'],
+    // An app or an extension may call its own host as it likes.
+    ['live.example', 'app://live.example', 'foreign-origin'],
+    ['live.example', 'wss://live.example', 'foreign-origin'],
+    ['live.example', 'ftp://live.example', 'foreign-origin'],
+    ['evil@live.example', 'https://live.example', 'foreign-origin'],
+    ['live.example/x', 'https://live.example', 'foreign-origin'],
+    ['', 'https://live.example', 'foreign-origin'],
+  ])('asking the host %s from %s is %s: default ports are equal to none', (host, origin, expected) => {
+    expect(listed([], origin, host)).toBe(expected)
+  })
+
+  test('is foreign where there is no Host, however it is called', () => {
+    expect(code(request({ origin: 'http://undefined' }))).toBe('foreign-origin')
   })
 })
 

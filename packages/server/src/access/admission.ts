@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { isLoopbackAddress } from './address-group.js'
 import type { IsTrustedProxy } from './client-address.js'
+import { type Origin, parseOrigin } from './origin.js'
 import { isServedOverTls } from './served-over-tls.js'
 
 export interface HandshakeRefusal {
@@ -15,24 +16,30 @@ const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]']
 const hostName = (host: string): string => host.replace(/:\d+$/, '').toLowerCase()
 
 /**
- * Whether a handshake's Origin may connect. Browsers send the page's Origin with every WebSocket and let any page open one
- * to any host, so a page of another host is refused unless it is listed. So is one that came over plain http where the
- * server is known to be reached over TLS: on the way to the browser anybody can have written it. The other way round is let
- * be: a page of https is no danger to a plain server, browsers forbid it themselves, and a proxy within may call a
- * connection http that began as https. A host whose name was pointed at this server by somebody else has pages of its own
- * too, so one that is not among `hosts` is foreign. No Origin: not a browser.
+ * Decides whether a page of the handshake's Origin may connect. Browsers send the page's Origin with every WebSocket and let any
+ * page open one to any host, so a page of another host is refused unless its origin is listed. A page that came over plain http
+ * is refused where the server is known to be reached over TLS, because anybody on the way to the browser can have written it.
+ * The reverse is allowed: a page of https is no danger to a plain server, browsers forbid it themselves, and an inner proxy may
+ * call a connection http that began as https. A page whose host is not among `hosts` is refused too: somebody may have pointed
+ * a name of their own at this server. A client that sends no Origin is not a browser.
  */
 const originRefusal = (
   request: IncomingMessage,
   { origins, hosts, isTrustedProxy }: AdmissionRules,
 ): HandshakeRefusal | undefined => {
   const { origin, host } = request.headers
-  if (origin === undefined || origins.includes(origin)) return undefined
-  const page = URL.canParse(origin) ? new URL(origin) : undefined
-  if (page === undefined || page.host !== host?.toLowerCase()) return FOREIGN_HOST
+  if (origin === undefined) return undefined
+  const page = parseOrigin(origin)
+  if (page === undefined) return FOREIGN_HOST
+  if (origins.includes(page.text)) return undefined
+  if (!isOwnHost(page, host)) return FOREIGN_HOST
   if (hosts !== undefined && !hosts.includes(page.hostname)) return STRANGE_HOST
-  return page.protocol === 'https:' || !isServedOverTls(request, isTrustedProxy) ? undefined : PLAIN_PAGE
+  return page.scheme === 'https' || !isServedOverTls(request, isTrustedProxy) ? undefined : PLAIN_PAGE
 }
+
+/** A server that speaks HTTP has pages of http and https only, however an app's own scheme names its host. */
+const isOwnHost = ({ scheme, text }: Origin, host: string | undefined): boolean =>
+  host !== undefined && (scheme === 'http' || scheme === 'https') && parseOrigin(`${scheme}://${host}`)?.text === text
 
 const FOREIGN_HOST: HandshakeRefusal = {
   status: 403,
@@ -67,6 +74,7 @@ export const devRefusal = (request: IncomingMessage): HandshakeRefusal | undefin
 
 export interface AdmissionRules {
   readonly dev: boolean
+  /** As `parseOrigin` spells them. */
   readonly origins: readonly string[]
   readonly hosts: readonly string[] | undefined
   readonly isTrustedProxy: IsTrustedProxy

@@ -36,6 +36,7 @@ export const startAttackedNode = async ({ program, profile, tls }: AttackedNodeO
   const config = {
     memory: true,
     compression: true,
+    origins: ['https://app.example', 'capacitor://localhost'],
     ...(tls === undefined ? undefined : { tlsCert: tls.cert, tlsKey: tls.key }),
     ...(profile === 'dev' ? { dev: true } : guarded(secret, publicKey)),
   }

@@ -31,6 +31,27 @@ const crossSite: Attack = {
   },
 }
 
+/** Nodes that `startAttackedNode` starts list an app of this scheme: its origin must not stand for every page without one. */
+const opaqueOrigins: Attack = {
+  name: 'opaque-origins',
+  threat:
+    'a page without an origin, or of an app’s own scheme, is taken for one that is listed or for one of the node’s host',
+  refusals: ['403 foreign-origin'],
+  run: async (attacker) => {
+    const { host } = attacker.target.url
+    const origins = [
+      ...['null', 'Null', 'null, null', 'undefined', 'file://', 'data:', 'about:blank', 'capacitor://'],
+      ...['app', 'capacitor', 'ionic', 'tauri', 'chrome-extension', 'ws', 'wss', 'ftp'].map(
+        (scheme) => `${scheme}://${host}`,
+      ),
+      ...[`blob:http://${host}`, `http://null@${host}`, `http:/${host}`, `http:\\\\${host}`, `http://${host}/null`],
+    ]
+    for (const origin of origins) {
+      attacker.saw(`Origin: ${origin}`, await attacker.answerToRequest(attacker.handshake({ Origin: origin })))
+    }
+  },
+}
+
 const HOSTS = ['evil.example', '127.0.0.1.evil.example', 'localhost.evil.example', '192.0.2.1', 'evil.example:8080']
 
 /**
@@ -96,4 +117,4 @@ const paths: Attack = {
 }
 
 /** Pages, names and paths: what is refused before a connection is one. */
-export const ORIGIN_ATTACKS: readonly Attack[] = [crossSite, rebinding, devPages, forwarded, paths]
+export const ORIGIN_ATTACKS: readonly Attack[] = [crossSite, opaqueOrigins, rebinding, devPages, forwarded, paths]
