@@ -1,5 +1,5 @@
 import type { ChannelRules, Contract } from '@tidings/contract'
-import type { AccessRules, Authenticate, Heartbeat, Limits, TokenKey, TokenOptions } from '@tidings/server'
+import type { AccessRules, Authenticate, Heartbeat, Limits, LogLevel, TokenKey, TokenOptions } from '@tidings/server'
 
 /** Files that `tidings serve` serves beside its WebSocket. */
 export interface PageConfig {
@@ -78,6 +78,8 @@ export interface Config<App extends Contract = Contract> {
   readonly redirectTo?: number | string
   /** Addresses and ranges of proxies that are believed about where a client comes from, such as `10.0.0.0/8`. */
   readonly trustedProxies?: readonly string[]
+  /** What the log tells: `info` (the default) names refused clients too; `warn`, `error` and `silent` tell less. */
+  readonly logLevel?: LogLevel
   readonly pages?: readonly PageConfig[]
 }
 

@@ -8,7 +8,7 @@ import { addSubscribe } from './commands/subscribe.js'
 import { addToken } from './commands/token.js'
 import { CommandError, EXIT } from './exit.js'
 import { programHelp } from './help.js'
-import { flushed, printable } from './output.js'
+import { flushed, oneLine } from './output.js'
 import { packageVersion } from './version.js'
 
 const createProgram = (): Command => {
@@ -43,7 +43,7 @@ const run = async (argv: readonly string[]): Promise<number> => {
     return EXIT.ok
   } catch (error) {
     if (error instanceof CommandError) {
-      if (error.message !== '') process.stderr.write(`tidings: ${printable(error.message)}\n`)
+      if (error.message !== '') process.stderr.write(`tidings: ${oneLine(error.message)}\n`)
       return error.exitCode
     }
     // commander printed its sentence, the help or the version.

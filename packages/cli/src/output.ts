@@ -1,26 +1,18 @@
 import { once } from 'node:events'
-
-// JSON escapes the C0 controls; terminals also act on DEL and the C1 controls.
-const CONTROLS = /[\u007f-\u009f]/g
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}]/gu
-
-const escapeUnit = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
-
-/** One line of JSON that a terminal shows as it is, whatever remote strings are in it. */
-export const jsonLine = (value: unknown): string => `${JSON.stringify(value).replace(CONTROLS, escapeUnit)}\n`
+import { printable, printableJson } from '@tidings/server'
 
 /** One JSON object a line on standard output; resolves when there is room for the next. */
 export const writeLine = async (value: unknown): Promise<void> => {
-  if (!process.stdout.write(jsonLine(value))) await once(process.stdout, 'drain')
+  if (!process.stdout.write(`${printableJson(value)}\n`)) await once(process.stdout, 'drain')
 }
 
 /** One sentence on standard error. */
 export const notice = (sentence: string): void => {
-  process.stderr.write(`${printable(sentence)}\n`)
+  process.stderr.write(`${oneLine(sentence)}\n`)
 }
 
-/** Text on one line, without what a terminal would act on. */
-export const printable = (text: string): string => text.replace(/\s+/g, ' ').replace(UNPRINTABLE, '\ufffd')
+/** Text on one line, without anything that a terminal would act on. */
+export const oneLine = (text: string): string => printable(text.replace(/\s+/g, ' '))
 
 /** Whoever read our output has seen enough (`| head -1`): that is no failure. */
 export const endWithReader = (): void => {

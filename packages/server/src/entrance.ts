@@ -6,6 +6,7 @@ import { clientAddress } from './access/client-address.js'
 import type { ConnectionLimits } from './access/connection-limits.js'
 import type { HealthStatus } from './http/health.js'
 import type { LimitReached } from './observe/limits-reached.js'
+import type { Observer } from './observe/observer.js'
 import type { ResolvedOptions } from './options-check.js'
 import { OutboundTotal } from './transport/outbound-total.js'
 import type { Connection, ConnectionHandler } from './transport/transport.js'
@@ -19,6 +20,7 @@ export interface EntranceParts {
   readonly turn: Turn
   readonly monotonic: () => number
   readonly reached: LimitReached
+  readonly observer: Pick<Observer, 'refused'>
 }
 
 export interface Served {
@@ -46,7 +48,7 @@ export class Entrance {
 
   /** Takes WebSockets on a path of the server until the returned function is called. */
   open(server: HttpServer | HttpsServer, { accept, ...served }: Served): () => void {
-    const { options, connections, turn, monotonic, reached } = this.#parts
+    const { options, connections, turn, monotonic, reached, observer } = this.#parts
     const { compression, limits } = options
     return attachWebSockets(server, {
       ...served,
@@ -58,6 +60,10 @@ export class Entrance {
       inboundRate: { perSecond: limits.bytesPerSecond, burst: limits.bytesBurst, monotonic },
       reached: (limit, { handshake }) => reached(limit, handshake.remoteAddress),
       closed: ({ handshake }) => connections.closed(handshake.remoteAddress),
+      refused: (request, { code, message: why }) => {
+        const { origin } = request.headers
+        observer.refused({ code, why, remoteAddress: this.addressOf(request), origin })
+      },
     })
   }
 

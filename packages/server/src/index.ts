@@ -40,7 +40,16 @@ export type {
 export { type Clock, systemClock } from './clock.js'
 export { type Health, type HealthStatus, respondHealth } from './http/health.js'
 export type { CountedLimit } from './observe/limits-reached.js'
-export { jsonLogger, type Logger } from './observe/logger.js'
+export {
+  createJsonLogger,
+  jsonLogger,
+  type JsonLoggerOptions,
+  LOG_LEVELS,
+  type LogFields,
+  type Logger,
+  type LogLevel,
+} from './observe/logger.js'
+export { printable, printableJson } from './observe/printable.js'
 export {
   type AccessRequest,
   type AccessRule,

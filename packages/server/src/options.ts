@@ -239,7 +239,7 @@ export interface TidingsOptions<App extends Contract = Contract> {
   readonly heartbeat?: Partial<Heartbeat>
   /** How long a member stays present when its connection broke without a goodbye. Default 5000. */
   readonly presenceGraceMs?: number
-  /** Default: warnings and errors as lines of JSON on standard error. */
+  /** Default: `jsonLogger`, which writes lines of JSON on standard error, refused clients included. */
   readonly logger?: Logger
   readonly clock?: Clock
 }

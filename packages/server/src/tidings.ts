@@ -22,6 +22,7 @@ import { RevocationRequests } from './http/revocation-requests.js'
 import { Lifecycle } from './lifecycle.js'
 import { type CountedLimit, LimitsReached } from './observe/limits-reached.js'
 import { describeError, jsonLogger } from './observe/logger.js'
+import { OperatorLog } from './observe/observer.js'
 import type { ChannelAccess, TidingsOptions } from './options.js'
 import { checkOptions } from './options-check.js'
 import { createDispatch } from './session/dispatch.js'
@@ -86,6 +87,7 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
 
   const limitsReached = new LimitsReached(logger, monotonic)
   const reached = limitsReached.count
+  const observer = new OperatorLog(logger)
   const connections = new ConnectionLimits(limits, reached)
   const channels = new Channels(contract, dev, backend.durabilities[0] ?? 'none', {
     perSecond: limits.publishesPerSecond,
@@ -96,8 +98,8 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
   const turn = new Turn()
   const hub = new Hub(log, turn)
   const presence = new PresenceFeeds(store)
-  const entries = new PresenceEntries(store, presenceGraceMs, now, (error) =>
-    logger.warn('a presence entry could not be removed', describeError(error)),
+  const entries = new PresenceEntries(store, presenceGraceMs, now, (session, channel, error) =>
+    observer.failed({ text: 'a presence entry could not be removed', error, channel, ...session.actor }),
   )
   const expiry = new TokenExpiry(now)
   const sessions = new Sessions({
@@ -105,6 +107,7 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
     heartbeat,
     monotonic,
     reached,
+    observer,
     ended: (session, clean) => {
       const user = session.identity?.user
       if (user) connections.userLeft(user.id)
@@ -123,12 +126,12 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
   })
   const commands = createCommands({
     ...{ authenticator, expiry, connections, access, channels, gate: new Gate(channels, access) },
-    ...{ log, hub, presence, store, entries, limits, now, reached, logger },
+    ...{ log, hub, presence, store, entries, limits, now, reached, observer },
     pingIntervalMs: heartbeat.intervalMs,
     // A frame that a dying connection still holds can arrive until its deadline; by then its id must be remembered.
     retryWindowMs: channels.shortestDedupeWindowMs() - heartbeat.deadlineMs,
   })
-  const dispatch = createDispatch(commands, logger, reached)
+  const dispatch = createDispatch(commands, observer, reached)
   const lifecycle = new Lifecycle({
     backend,
     opened: () => revocations.start(),
@@ -140,10 +143,12 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
   void verifier?.warm()
   const { ready, failed } = lifecycle
   const status = () => lifecycle.status
-  const entrance = new Entrance({ options: resolved, status, connections, turn, monotonic, reached })
+  const entrance = new Entrance({ options: resolved, status, connections, turn, monotonic, reached, observer })
   const { addressOf } = entrance
   const sockets = new SocketLimits(limits, resolved.isTrustedProxy, reached)
-  const revocationRequests = new RevocationRequests({ verifier, revocations, status, addressOf, monotonic, logger })
+  const revocationRequests = new RevocationRequests({
+    ...{ verifier, revocations, status, addressOf, monotonic, logger, observer },
+  })
 
   const health = (): Health => ({
     status: status(),
@@ -154,7 +159,7 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
   const close = async (drainMs: number): Promise<void> => {
     lifecycle.close()
     await sessions.close(drainMs)
-    for (const part of [hub, presence, entries, expiry, revocations]) part.close()
+    for (const part of [hub, presence, entries, expiry, revocations, observer]) part.close()
     await ready.then(
       () => backend.close(),
       () => undefined,

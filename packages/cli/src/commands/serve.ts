@@ -23,7 +23,7 @@ export const addServe = (program: Command): void => {
       'Runs a server until it is interrupted. Each setting is taken from its flag, else from its variable (TIDINGS_HOST, ' +
         'TIDINGS_PORT, TIDINGS_DATA, TIDINGS_MEMORY, TIDINGS_CONFIG, TIDINGS_DEV, TIDINGS_ECHO, TIDINGS_MAX_FRAME_BYTES, ' +
         'TIDINGS_MAX_FRAGMENTS, TIDINGS_WORKERS, TIDINGS_TOKEN_KEY, TIDINGS_TOKEN_SECRET, TIDINGS_TLS_CERT, ' +
-        'TIDINGS_TLS_KEY, TIDINGS_REDIRECT_FROM, TIDINGS_REDIRECT_TO, TIDINGS_TRUSTED_PROXIES), else from the configuration file, else the default.',
+        'TIDINGS_TLS_KEY, TIDINGS_REDIRECT_FROM, TIDINGS_REDIRECT_TO, TIDINGS_TRUSTED_PROXIES, TIDINGS_LOG_LEVEL), else from the configuration file, else the default.',
     )
     .option('--host <address>', 'where to listen (default: 127.0.0.1)')
     .option('--port <number>', 'the port; 0 takes a free one (default: 8080)')
@@ -47,6 +47,10 @@ export const addServe = (program: Command): void => {
       'where to: a port, such as the 443 mapped to this server, or https://… (default: --port)',
     )
     .option('--trusted-proxies <list>', 'believe these, such as 10.0.0.0/8,::1, about where clients come from')
+    .option(
+      '--log-level <level>',
+      'what the log tells: silent, error, warn or info (default: info, refused clients too)',
+    )
     .addHelpText('after', serveHelp('tidings serve --dev', 'tidings serve --host 0.0.0.0 --config tidings.config.ts'))
     .action(serve)
 }
@@ -55,6 +59,7 @@ export const addServe = (program: Command): void => {
 const serve = async (flags: SettingFlags): Promise<void> => {
   // Whoever read the greeting may go; the server stays.
   process.stdout.on('error', () => undefined)
+  process.stderr.on('error', () => undefined)
   const settings = await loadSettings(flags)
   if (cluster.isWorker) await work(settings)
   else if (settings.workers > 0) await ownLog(settings)

@@ -1,6 +1,13 @@
 import { resolve } from 'node:path'
 import { type Channels, type Contract, ContractError, defineContract } from '@tidings/contract'
-import { type Authenticate, DEFAULT_HEARTBEAT, DEFAULT_LIMITS, type TidingsOptions } from '@tidings/server'
+import {
+  type Authenticate,
+  DEFAULT_HEARTBEAT,
+  DEFAULT_LIMITS,
+  LOG_LEVELS,
+  type LogLevel,
+  type TidingsOptions,
+} from '@tidings/server'
 import { z } from 'zod'
 import type { ConfigTokens } from '../config.js'
 import { usageError } from '../exit.js'
@@ -34,6 +41,7 @@ export interface CheckedConfig {
   readonly redirectFrom?: number | undefined
   readonly redirectTo?: RedirectTarget | undefined
   readonly trustedProxies?: readonly string[] | undefined
+  readonly logLevel?: LogLevel | undefined
   readonly pages?: readonly Page[] | undefined
 }
 
@@ -136,6 +144,7 @@ const CONFIG = objectOf({
   redirectFrom: port.optional(),
   redirectTo: redirectTarget.optional(),
   trustedProxies: z.array(text, 'must be a list of addresses such as 10.0.0.0/8').optional(),
+  logLevel: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).optional(),
   pages: z.array(objectOf({ title: text, path: pagePath, dir: text }), 'must be a list of pages').optional(),
 })
 

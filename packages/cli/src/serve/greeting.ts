@@ -1,4 +1,5 @@
 import { HEALTH_PATH, WEBSOCKET_PATH } from './paths.js'
+import { printable } from '@tidings/server'
 import type { Settings } from './settings.js'
 
 const WILDCARDS = ['0.0.0.0', '::']
@@ -28,5 +29,5 @@ export const greeting = (
   const width = Math.max(...rows.map(([title]) => title.length))
   const lines = [`Tidings ${version} is running.`, ...rows.map(([title, text]) => `  ${title.padEnd(width)}  ${text}`)]
   if (dev) lines.push('Development profile: everybody on this machine may do everything, and nobody else gets in.')
-  return `${lines.join('\n')}\n`
+  return `${lines.map(printable).join('\n')}\n`
 }

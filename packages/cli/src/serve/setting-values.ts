@@ -1,3 +1,4 @@
+import { LOG_LEVELS, type LogLevel } from '@tidings/server'
 import { usageError } from '../exit.js'
 import { MAX_PORT } from './paths.js'
 import { parseRedirectTarget, REDIRECT_TARGET_RULE, type RedirectTarget } from './redirect-target.js'
@@ -22,6 +23,7 @@ export interface SettingValues {
   readonly redirectFrom?: number | undefined
   readonly redirectTo?: RedirectTarget | undefined
   readonly trustedProxies?: readonly string[] | undefined
+  readonly logLevel?: LogLevel | undefined
 }
 
 type Key = keyof SettingValues
@@ -50,6 +52,12 @@ const whole =
 const list = (name: string, value: string | true): readonly string[] => {
   const items = text(name, value).split(',')
   return items.map((item) => text(`An item of ${name}`, item.trim()))
+}
+
+const logLevel = (name: string, value: string | true): LogLevel => {
+  const level = LOG_LEVELS.find((known) => known === value)
+  if (level !== undefined) return level
+  throw usageError(`${name} must be one of ${LOG_LEVELS.join(', ')}, and not '${value}'.`)
 }
 
 const redirectTarget = (name: string, value: string | true): RedirectTarget => {
@@ -84,6 +92,7 @@ const PARSERS: { readonly [K in Key]-?: Parse<K> } = {
   redirectFrom: whole(0, MAX_PORT),
   redirectTo: redirectTarget,
   trustedProxies: list,
+  logLevel,
 }
 
 const KEYS = Object.keys(PARSERS) as readonly Key[]

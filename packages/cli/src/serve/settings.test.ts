@@ -211,4 +211,17 @@ describe('the settings of TLS and proxies', () => {
       'An item of --trusted-proxies must not be empty.',
     )
   })
+
+  it('have a level of the log, by flag, variable and file', () => {
+    expect(settingsOf({ flags: { dev: true } }).logLevel).toBe('info')
+    const environment = parseEnvironment({ TIDINGS_LOG_LEVEL: 'warn' })
+    const config = { logLevel: 'silent' } as const
+    expect(settingsOf({ flags: { dev: true }, config }).logLevel).toBe('silent')
+    expect(settingsOf({ flags: { dev: true }, environment, config }).logLevel).toBe('warn')
+    const flags = { ...parseFlags({ logLevel: 'error' }), dev: true }
+    expect(settingsOf({ flags, environment, config }).logLevel).toBe('error')
+    expect(sentence(() => parseFlags({ logLevel: 'loud' }))).toBe(
+      "--log-level must be one of silent, error, warn, info, and not 'loud'.",
+    )
+  })
 })

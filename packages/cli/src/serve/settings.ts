@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { Limits, TidingsOptions, TokenOptions } from '@tidings/server'
+import type { Limits, LogLevel, TidingsOptions, TokenOptions } from '@tidings/server'
 import { usageError } from '../exit.js'
 import type { CertificateFiles } from './certificate.js'
 import type { LoadedConfig } from './config-file.js'
@@ -36,6 +36,7 @@ export interface Settings {
   readonly tls: TlsSettings | undefined
   /** Processes that serve clients beside the one that owns the log; 0: one process does both. */
   readonly workers: number
+  readonly logLevel: LogLevel
   /** What goes to `createTidings` as it is. */
   readonly node: Omit<TidingsOptions, 'backend'>
   /** The configuration file's name for sentences about it, if there is one. */
@@ -59,7 +60,7 @@ export const resolveSettings = (
   tokens?: TokenOptions,
 ): Settings => {
   const config = file?.config ?? {}
-  const first = <Key extends 'host' | 'port' | 'dev' | 'echo' | 'trustedProxies' | 'workers'>(
+  const first = <Key extends 'host' | 'port' | 'dev' | 'echo' | 'trustedProxies' | 'workers' | 'logLevel'>(
     key: Key,
   ): SettingValues[Key] => flags[key] ?? environment[key] ?? config[key]
   const host = first('host') ?? DEFAULT_HOST
@@ -81,6 +82,7 @@ export const resolveSettings = (
     dev,
     tls: resolveTls([flags, environment, config], workingDir),
     workers: first('workers') ?? 0,
+    logLevel: first('logLevel') ?? 'info',
     node: {
       dev,
       limits,

@@ -1,8 +1,9 @@
-import { type Backend, createTidings, OptionsError, type Tidings } from '@tidings/server'
+import { type Backend, createTidings, type Logger, OptionsError, type Tidings } from '@tidings/server'
 import { usageError } from '../exit.js'
 import type { HttpParts } from './http.js'
 import { whenReady } from './open-backend.js'
 import { openPages } from './pages.js'
+import { serveLogger } from './serve-logger.js'
 import type { Settings } from './settings.js'
 import { openTls, WebServer } from './web-server.js'
 
@@ -23,19 +24,20 @@ export const startNode = async (
 ): Promise<StartedNode> => {
   const servePages = await openPages(settings.pages)
   const tls = await openTls(settings.tls)
-  const tidings = makeNode(settings, await backend())
+  const logger = serveLogger(settings.logLevel)
+  const tidings = makeNode(settings, await backend(), logger)
   await whenReady(tidings, settings.store)
   const { dev, echo } = settings
   const parts = { health: health ?? tidings, revocations: tidings, servePages, dev, echo }
-  const server = new WebServer(parts, tls, tidings.limitSockets)
+  const server = new WebServer(parts, tls, tidings.limitSockets, logger)
   tidings.attach(server.http)
   if (echo !== undefined) tidings.attachEcho(server.http, { path: echo })
   return { tidings, server }
 }
 
-const makeNode = ({ node, configName }: Settings, backend: Backend): Tidings => {
+const makeNode = ({ node, configName }: Settings, backend: Backend, logger: Logger): Tidings => {
   try {
-    return createTidings({ ...node, backend })
+    return createTidings({ ...node, backend, logger })
   } catch (error) {
     if (!(error instanceof OptionsError)) throw error
     throw usageError(`${configName === undefined ? '' : `${configName}: `}${error.message}.`)

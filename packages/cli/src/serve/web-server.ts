@@ -1,6 +1,6 @@
 import type { Server } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
-import { jsonLogger, type Tidings } from '@tidings/server'
+import type { Logger, Tidings } from '@tidings/server'
 import { notice } from '../output.js'
 import { type Certificate, type CertificateFiles, loadCertificate } from './certificate.js'
 import { CertificateWatch } from './certificate-watch.js'
@@ -30,7 +30,7 @@ export class WebServer {
   readonly #limitSockets: Tidings['limitSockets']
   #redirect: Server | undefined
 
-  constructor(parts: HttpParts, tls: Tls | undefined, limitSockets: Tidings['limitSockets']) {
+  constructor(parts: HttpParts, tls: Tls | undefined, limitSockets: Tidings['limitSockets'], logger: Logger) {
     this.#tls = tls
     this.#limitSockets = limitSockets
     if (tls === undefined) {
@@ -47,7 +47,7 @@ export class WebServer {
         server.setSecureContext(context)
         notice(`The certificate was renewed; it is valid until ${new Date(validToMs).toISOString()}.`)
       },
-      warn: (sentence) => jsonLogger.warn(sentence),
+      warn: (sentence) => logger.warn(sentence),
     })
   }
 

@@ -29,8 +29,8 @@ describe('a node with as many connections as it takes', () => {
     expect(await refused(node.port)).toEqual(refusal)
     expect(await refused(node.port)).toEqual(refusal)
     expect(node.tidings.limitsReached()).toEqual({ maxConnections: 2 })
-    expect(logger.lines).toMatchObject([
-      { level: 'warn', text: 'a limit was reached', fields: { limit: 'maxConnections', times: 1 } },
+    expect(logger.lines.filter(({ level }) => level === 'warn')).toMatchObject([
+      { text: 'a limit was reached', fields: { limit: 'maxConnections', times: 1 } },
     ])
     expect(await first.request({ type: 'ping' })).toMatchObject({ type: 'pong' })
     second.socket.terminate()

@@ -2,6 +2,7 @@ import type { ConnectCommand, ConnectedReply } from '@tidings/protocol'
 import { type Authenticator, credentialOf, type Identification } from '../access/authenticator.js'
 import type { ConnectionLimits } from '../access/connection-limits.js'
 import type { TokenExpiry } from '../access/token-expiry.js'
+import type { Refusal } from '../observe/observer.js'
 import type { Limits } from '../options.js'
 import { Admission, type Answer, type Outcome, ReplyThen } from '../session/command-queue.js'
 import { errorReply } from '../session/errors.js'
@@ -15,10 +16,10 @@ export interface ConnectParts {
   readonly pingIntervalMs: number
   readonly retryWindowMs: number
   readonly now: () => number
-  /** Tells the operator why nobody could find out who this is. `token`: must not get into a log. */
-  readonly failed: (error: unknown, token: string | undefined) => void
-  /** Tells the operator who was refused, by a code. */
-  readonly refused: (session: Session, code: string) => void
+  /** Tells the operator why it could not be found out who this is. `token`: must not get into a log. */
+  readonly failed: (session: Session, command: 'connect' | 'refresh', error: unknown, token: string | undefined) => void
+  /** Tells the operator who was refused, and why. */
+  readonly refused: (session: Session, refusal: Refusal) => void
 }
 
 /** The first command of a session: turns what the client brought into a user. */
@@ -26,6 +27,7 @@ export const connectCommand = (parts: ConnectParts) => {
   const letIn = (session: Session, { id, client }: ConnectCommand, decision: Identification): Answer => {
     const { user, token } = decision
     if (user !== null && !parts.connections.letUserIn(user.id, session.connection.handshake.remoteAddress)) {
+      parts.refused(session, { code: 'too-many-connections', command: 'connect', user: user.id })
       const refusal = errorReply(id, 'too-many-connections', 'you have as many connections as a user may')
       return new ReplyThen(refusal, () => session.disconnect(4006))
     }
@@ -40,16 +42,19 @@ export const connectCommand = (parts: ConnectParts) => {
     return new Admission(
       parts.authenticator.decide(session.connection.handshake, { token, client }).then(
         (decision) => () => {
-          if (decision.kind === 'undecided') return tryLater(session, command.id, decision.message)
+          if (decision.kind === 'undecided') {
+            parts.refused(session, { code: 'undecided', why: decision.message, command: 'connect' })
+            return tryLater(session, command.id, decision.message)
+          }
           if (decision.kind === 'refused') {
-            parts.refused(session, decision.code)
+            parts.refused(session, { code: decision.code, why: decision.message, command: 'connect' })
             const refusal = errorReply(command.id, 'unauthorized', decision.message)
             return new ReplyThen(refusal, () => session.disconnect(4501))
           }
           return parts.authenticator.isCurrent(decision) ? letIn(session, command, decision) : connect(session, command)
         },
         (error: unknown) => () => {
-          parts.failed(error, credentialOf(session.connection.handshake, token))
+          parts.failed(session, 'connect', error, credentialOf(session.connection.handshake, token))
           return tryLater(session, command.id, 'the server failed to find out who this is; its log says why')
         },
       ),

@@ -1,4 +1,4 @@
-import { describeError, type Logger, withoutSecret } from '../observe/logger.js'
+import type { Observer, Refusal } from '../observe/observer.js'
 import type { Limits } from '../options.js'
 import type { CommandTable } from '../session/dispatch.js'
 import type { Session } from '../session/session.js'
@@ -14,20 +14,21 @@ type AllParts = ConnectParts & RefreshParts & SubscribeParts & PublishParts & Hi
 /** Made here. */
 type OwnParts = 'failed' | 'refused' | 'maxEntered' | keyof Limits
 
-export type CommandParts = Omit<AllParts, OwnParts> & { readonly logger: Logger }
+export type CommandParts = Omit<AllParts, OwnParts> & { readonly observer: Observer }
 
-export const createCommands = ({ logger, ...given }: CommandParts): CommandTable => {
+export const createCommands = ({ observer, ...given }: CommandParts): CommandTable => {
   const parts: AllParts = {
     ...given,
     ...given.limits,
     maxEntered: given.limits.maxSubscriptions,
-    failed: (error: unknown, token: string | undefined) =>
-      logger.error(
-        'who a client is could not be found out; let authenticate return false to refuse somebody for good',
-        withoutSecret(describeError(error), token),
-      ),
-    refused: ({ connection }: Session, code: string) =>
-      logger.info('a client was refused', { code, remoteAddress: connection.handshake.remoteAddress }),
+    failed: (session: Session, command: 'connect' | 'refresh', error: unknown, secret: string | undefined) =>
+      observer.failed({
+        text: 'who a client is could not be found out; let authenticate return false to refuse somebody for good',
+        ...{ error, secret, command },
+        ...session.actor,
+      }),
+    refused: (session: Session, refusal: Refusal) =>
+      observer.refused({ code: refusal.code, ...session.actor, ...refusal }),
   }
   return {
     connect: connectCommand(parts),

@@ -9,18 +9,15 @@ import { errorReply } from '../session/errors.js'
 import type { PresenceEntries } from '../session/presence-entries.js'
 import type { Identity, Session } from '../session/session.js'
 import type { CommandHandler } from './command.js'
+import type { ConnectParts } from './connect.js'
 import { endSubscription } from './subscribe.js'
 
-export interface RefreshParts {
+export interface RefreshParts extends Pick<ConnectParts, 'failed' | 'refused'> {
   readonly authenticator: Authenticator
   readonly expiry: TokenExpiry
   readonly access: Access
   readonly channels: Channels
   readonly entries: PresenceEntries
-  /** Tells the operator what failed. `token`: must not get into a log. */
-  readonly failed: (error: unknown, token: string | undefined) => void
-  /** Tells the operator who was refused, by a code. */
-  readonly refused: (session: Session, code: string) => void
 }
 
 /** What a token that holds changes. */
@@ -49,7 +46,7 @@ export const refreshCommand = (parts: RefreshParts): CommandHandler<RefreshComma
           return reply
         },
         (error: unknown) => () => {
-          parts.failed(error, credentialOf(session.connection.handshake, command.token))
+          parts.failed(session, 'refresh', error, credentialOf(session.connection.handshake, command.token))
           return errorReply(command.id, 'internal', 'the server failed to check the token; its log says why')
         },
       ),
@@ -64,9 +61,12 @@ const renew = async (
   { id, token }: RefreshCommand,
 ): Promise<Renewal | ErrorReply> => {
   const decision = await parts.authenticator.decide(session.connection.handshake, { token, client: undefined })
-  if (decision.kind === 'undecided') return errorReply(id, 'internal', decision.message)
+  if (decision.kind === 'undecided') {
+    parts.refused(session, { code: 'undecided', why: decision.message, command: 'refresh' })
+    return errorReply(id, 'internal', decision.message)
+  }
   if (decision.kind === 'refused') {
-    parts.refused(session, decision.code)
+    parts.refused(session, { code: decision.code, why: decision.message, command: 'refresh' })
     return errorReply(id, 'unauthorized', decision.message)
   }
   if (decision.user?.id !== identity.user?.id) {

@@ -58,6 +58,18 @@ const codeOf = async (operated: Operated, body: unknown, asked: Asked): Promise<
 const isRefused = async (node: LocalNode<App>, text: string): Promise<boolean> =>
   (await connect(node, { token: text })).received.some(({ type }) => type === 'error')
 
+test('the log tells who asked to revoke and may not', async () => {
+  const logger = new LoggedLines()
+  const operated = await startOperated({ logger })
+  await ask(operated, { user: 'ann' }, { token: 'nonsense' })
+  await ask(operated, { user: 'ann' }, { token: await operator(), headers: { origin: 'https://evil.example' } })
+  expect(logger.lines).toMatchObject([
+    { level: 'info', fields: { code: 'unauthorized', command: 'revoke', remoteAddress: '127.0.0.1' } },
+    { level: 'info', fields: { code: 'forbidden', command: 'revoke', origin: 'https://evil.example' } },
+  ])
+  expect(JSON.stringify(logger.lines)).not.toContain('nonsense')
+})
+
 describe('an operator', () => {
   test('revokes a user, a session and a token, and is told how many sessions ended', async () => {
     const logger = new LoggedLines()

@@ -5,7 +5,8 @@ import { operatorOf } from '../access/operators.js'
 import { isRevocation, type Revocation, type Revocations } from '../access/revocations.js'
 import type { TokenVerifier } from '../access/tokens/token-verifier.js'
 import { isUserId } from '../access/user-id.js'
-import { describeError, type Logger } from '../observe/logger.js'
+import type { Logger } from '../observe/logger.js'
+import type { Actor, Observer } from '../observe/observer.js'
 import { knownFailure } from '../session/errors.js'
 import { RateLimit } from '../session/rate-limit.js'
 import type { HealthStatus } from './health.js'
@@ -27,6 +28,7 @@ export interface RevocationRequestsParts {
   readonly addressOf: (request: IncomingMessage) => string
   readonly monotonic: () => number
   readonly logger: Logger
+  readonly observer: Observer
 }
 
 interface Answer {
@@ -34,6 +36,9 @@ interface Answer {
   readonly content: { readonly revoked: Revocation; readonly ended: number } | Refusal
   readonly headers?: OutgoingHttpHeaders
 }
+
+/** Statuses that an operator should hear of: somebody tried who may not, or too often. */
+const REFUSALS: readonly number[] = [401, 403, 429]
 
 interface Refusal {
   readonly code: ErrorCode | 'not-found' | 'method-not-allowed'
@@ -65,7 +70,9 @@ export class RevocationRequests {
 
   /** Never rejects. */
   async respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { status, content, headers } = await this.#answer(request).catch((error: unknown) => this.#failed(error))
+    const answer = await this.#answer(request).catch((error: unknown) => this.#failed(request, error))
+    const { status, content, headers } = answer
+    if (REFUSALS.includes(status) && 'code' in content) this.#tell(request, content)
     // What is left of the body is not waited for.
     if (!request.complete) response.setHeader('connection', 'close')
     respondJson(response, status, content, headers)
@@ -118,9 +125,18 @@ export class RevocationRequests {
     return { status: 200, content: { revoked: revocation, ended } }
   }
 
-  #failed(error: unknown): Answer {
+  #tell(request: IncomingMessage, { code, message: why }: Refusal): void {
+    this.#parts.observer.refused({ code, why, command: 'revoke', ...this.#actor(request) })
+  }
+
+  #actor(request: IncomingMessage): Actor {
+    return { remoteAddress: this.#parts.addressOf(request), origin: request.headers.origin }
+  }
+
+  #failed(request: IncomingMessage, error: unknown): Answer {
     const { code, message } = knownFailure(error) ?? { code: 'internal' as const, message: 'it failed; see the log' }
-    this.#parts.logger.error('a revocation that an operator asked for failed', describeError(error))
+    const text = 'a revocation that an operator asked for failed'
+    this.#parts.observer.failed({ text, error, ...this.#actor(request) })
     return refuse(code === 'internal' ? 500 : 503, code, message)
   }
 }

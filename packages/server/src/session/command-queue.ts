@@ -1,4 +1,4 @@
-import type { Command, Reply } from '@tidings/protocol'
+import type { Command, ErrorReply, Reply } from '@tidings/protocol'
 import { TurnTally } from '../transport/turn.js'
 import type { Session } from './session.js'
 
@@ -31,13 +31,25 @@ export class Admission {
 }
 
 /** What is left of a command once it was handled: its data must not wait in memory for the answer. */
-export type CommandHead = Pick<Command, 'type' | 'id'>
+export interface CommandHead extends Pick<Command, 'type' | 'id'> {
+  readonly channel: string | undefined
+}
 
-/** Handles one command. Must not throw. `failed` turns a rejection into the command's error reply. */
+/**
+ * Handles one command. Must not throw. `failed` turns a rejection into the command's error reply; `refused` is told of every
+ * error reply, without a head when the command was malformed.
+ */
 export interface Dispatch {
   handle(session: Session, command: Command): Outcome
-  failed(command: CommandHead, error: unknown): Reply
+  failed(session: Session, command: CommandHead, error: unknown): Reply
+  refused(session: Session, command: CommandHead | undefined, reply: ErrorReply): void
 }
+
+export const headOf = (command: Command): CommandHead => ({
+  type: command.type,
+  id: command.id,
+  channel: 'channel' in command ? command.channel : undefined,
+})
 
 /** A command, or the error reply of one that was malformed: answered in its place. */
 export type Received = { readonly command: Command } | { readonly reply: Reply }
@@ -142,15 +154,12 @@ export class CommandQueue {
 
   #start(received: Received): void {
     this.#inFlight += 1
-    if ('reply' in received) this.#answer(received.reply)
-    else {
-      const { type, id } = received.command
-      this.#settle({ type, id }, this.#dispatch.handle(this.#session, received.command))
-    }
+    if ('reply' in received) this.#answer(undefined, received.reply)
+    else this.#settle(headOf(received.command), this.#dispatch.handle(this.#session, received.command))
   }
 
   #settle(command: CommandHead, outcome: Outcome): void {
-    const fail = (error: unknown): void => this.#answer(this.#dispatch.failed(command, error))
+    const fail = (error: unknown): void => this.#answer(command, this.#dispatch.failed(this.#session, command, error))
     if (outcome instanceof Admission) {
       this.#admitting = true
       const admitted = (proceed: () => Outcome): void => {
@@ -169,20 +178,18 @@ export class CommandQueue {
       }
       outcome.decided.then(admitted, refused)
     } else if (outcome instanceof Promise) {
-      outcome.then((answer) => this.#answer(answer), fail)
+      outcome.then((answer) => this.#answer(command, answer), fail)
     } else {
-      this.#answer(outcome)
+      this.#answer(command, outcome)
     }
   }
 
-  #answer(answer: Answer): void {
+  #answer(command: CommandHead | undefined, answer: Answer): void {
     this.#inFlight -= 1
-    if (answer instanceof ReplyThen) {
-      this.#session.reply(answer.reply)
-      answer.afterwards()
-    } else {
-      this.#session.reply(answer)
-    }
+    const reply = answer instanceof ReplyThen ? answer.reply : answer
+    if (reply.type === 'error') this.#dispatch.refused(this.#session, command, reply)
+    this.#session.reply(reply)
+    if (answer instanceof ReplyThen) answer.afterwards()
     this.#run()
   }
 }

@@ -1,8 +1,8 @@
-import type { Command, CommandType, ConnectCommand, Reply, UnsubscribeCommand } from '@tidings/protocol'
+import type { Command, CommandType, ConnectCommand, ErrorCode, UnsubscribeCommand } from '@tidings/protocol'
 import type { CommandHandler } from '../commands/command.js'
 import type { LimitReached } from '../observe/limits-reached.js'
-import { describeError, type Logger } from '../observe/logger.js'
-import type { CommandHead, Dispatch, Outcome } from './command-queue.js'
+import type { Observer } from '../observe/observer.js'
+import { type Dispatch, headOf, type Outcome } from './command-queue.js'
 import { errorReply, knownFailure } from './errors.js'
 import type { Session } from './session.js'
 
@@ -19,13 +19,21 @@ export type CommandTable = {
 /** Commands that a well-behaved client sends without end; the others are counted. */
 const UNCOUNTED: readonly CommandType[] = ['publish', 'ping', 'connect']
 
+/** The command that answers with one of these has told the operator more than the code. */
+const TOLD: readonly ErrorCode[] = ['unauthorized', 'too-many-connections', 'internal']
+
 /** Routes commands to the table. Nothing that a handler or the application's own code throws gets past it. */
-export const createDispatch = (table: CommandTable, logger: Logger, reached: LimitReached): Dispatch => {
-  const failed = ({ type, id }: CommandHead, error: unknown): Reply => {
+export const createDispatch = (table: CommandTable, observer: Observer, reached: LimitReached): Dispatch => {
+  const failed: Dispatch['failed'] = (session, { type: command, id, channel }, error) => {
     const known = knownFailure(error)
     if (known !== undefined) return errorReply(id, known.code, known.message)
-    logger.error('a command failed unexpectedly', { command: type, ...describeError(error) })
+    observer.failed({ text: 'a command failed unexpectedly', error, command, channel, ...session.actor })
     return errorReply(id, 'internal', 'the server failed to handle this command; its log says why')
+  }
+
+  const refused: Dispatch['refused'] = (session, command, { code }) => {
+    if (TOLD.includes(code)) return
+    observer.refused({ code, command: command?.type, channel: command?.channel, ...session.actor })
   }
 
   const route = (session: Session, command: Command): Outcome => {
@@ -58,9 +66,9 @@ export const createDispatch = (table: CommandTable, logger: Logger, reached: Lim
     try {
       return route(session, command)
     } catch (error) {
-      return failed(command, error)
+      return failed(session, headOf(command), error)
     }
   }
 
-  return { handle, failed }
+  return { handle, failed, refused }
 }

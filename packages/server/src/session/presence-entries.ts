@@ -2,6 +2,8 @@ import type { Member } from '@tidings/protocol'
 import type { PresenceStore } from '../backend/backend.js'
 import { memberOf, type Session } from './session.js'
 
+export type PresenceFailed = (session: Session, channel: string, error: unknown) => void
+
 interface Entry {
   /** Whose entry it is now: a client that reconnects takes its entry over from its old session. */
   owner: Session
@@ -20,9 +22,9 @@ export class PresenceEntries {
   /** By channel and member. */
   readonly #entries = new Map<string, Entry>()
   /** Told when an entry could not be removed from the store. */
-  readonly #failed: (error: unknown) => void
+  readonly #failed: PresenceFailed
 
-  constructor(store: PresenceStore, graceMs: number, now: () => number, failed: (error: unknown) => void) {
+  constructor(store: PresenceStore, graceMs: number, now: () => number, failed: PresenceFailed) {
     this.#store = store
     this.#graceMs = graceMs
     this.#now = now
@@ -53,7 +55,7 @@ export class PresenceEntries {
 
   /** For whoever is not told when the store fails. */
   leaveQuietly(session: Session, channel: string): void {
-    this.leave(session, channel).catch(this.#failed)
+    this.leave(session, channel).catch((error: unknown) => this.#failed(session, channel, error))
   }
 
   /** The session has ended; `clean`: it said goodbye. */

@@ -9,6 +9,7 @@ import {
   type Reply,
 } from '@tidings/protocol'
 import type { VerifiedToken } from '../access/tokens/verified-token.js'
+import type { Actor } from '../observe/observer.js'
 import type { Limits, User } from '../options.js'
 import { type Connection, type ConnectionHandler, ITEM_COST_BYTES } from '../transport/transport.js'
 import { errorReply } from './errors.js'
@@ -35,6 +36,8 @@ export const memberOf = ({ scope, client }: Identity): string =>
 export interface SessionListener {
   /** Once: its connect took longer than it may. It ends now. */
   late(session: Session): void
+  /** It is ended for what its peer did or failed to do. */
+  refused(session: Session, code: string, why?: string): void
   /** Once: nothing is handled or sent any more. `clean`: the client will not come back for this session's sake. */
   ended(session: Session, clean: boolean): void
   /** Once, after `ended`: the connection is gone. */
@@ -42,6 +45,9 @@ export interface SessionListener {
 }
 
 const NONE: ReadonlySet<string> = new Set()
+
+/** Codes by which the server ends a session because of what its peer did or failed to do. */
+const REFUSALS: readonly number[] = [1003, 4002, 4003, 4500]
 
 const decode = (codec: Codec, frame: string | Uint8Array): readonly unknown[] | undefined =>
   typeof frame === 'string' && isTooDeep(frame) ? undefined : codec.decode(frame)
@@ -85,6 +91,12 @@ export class Session implements ConnectionHandler {
 
   get identity(): Identity | undefined {
     return this.#identity
+  }
+
+  /** Whose doing it is, for the log. */
+  get actor(): Actor {
+    const { remoteAddress, origin } = this.connection.handshake
+    return { user: this.#identity?.user?.id, session: this.id, remoteAddress, origin }
   }
 
   get ended(): boolean {
@@ -142,12 +154,17 @@ export class Session implements ConnectionHandler {
     this.disconnect(4002)
   }
 
+  broken(why: string): void {
+    if (!this.#ended) this.#listener.refused(this, DISCONNECT_CODES[4500], why)
+  }
+
   closed(clean: boolean): void {
     this.#end(clean)
     this.#listener.closed(this)
   }
 
   #close(code: number, reason: string): void {
+    if (!this.#ended && REFUSALS.includes(code)) this.#listener.refused(this, reason)
     this.connection.close(code, reason)
     this.#end(!mayReconnect(code))
   }

@@ -1,5 +1,6 @@
 import type { DisconnectCode } from '@tidings/protocol'
 import type { LimitReached } from '../observe/limits-reached.js'
+import type { Observer } from '../observe/observer.js'
 import type { Heartbeat, Limits } from '../options.js'
 import type { Connection } from '../transport/transport.js'
 import type { Dispatch } from './command-queue.js'
@@ -12,6 +13,7 @@ export interface SessionsParts {
   readonly heartbeat: Heartbeat
   readonly monotonic: () => number
   readonly reached: LimitReached
+  readonly observer: Pick<Observer, 'refused'>
   /** A session ended; `clean`: it said goodbye. Its subscriptions have ended already. */
   readonly ended: (session: Session, clean: boolean) => void
 }
@@ -44,6 +46,10 @@ export class Sessions implements SessionListener {
 
   late({ connection }: Session): void {
     this.#parts.reached('connectDeadlineMs', connection.handshake.remoteAddress)
+  }
+
+  refused(session: Session, code: string, why?: string): void {
+    this.#parts.observer.refused({ code, why, ...session.actor })
   }
 
   ended(session: Session, clean: boolean): void {

@@ -20,6 +20,7 @@ export const echo = (connection: Connection): ConnectionHandler => {
         connection.resume()
       })
     },
+    broken: () => undefined,
     closed: () => undefined,
   }
 }

@@ -10,6 +10,8 @@ export interface Handshake {
   /** Path and query as they were sent. */
   readonly url: string
   readonly remoteAddress: string
+  /** The Origin of the page that opened the connection, kept after `headers` are forgotten. Cut when it is long. */
+  readonly origin: string | undefined
 }
 
 /** What a frame, or a further command in one, costs at least, so that many small ones are not cheaper than few large ones. */
@@ -45,9 +47,11 @@ export interface Connection {
   terminate(): void
 }
 
-/** Who handles a connection's frames. Neither method may throw. */
+/** Handles a connection's frames. No method may throw. */
 export interface ConnectionHandler {
   frame(data: Buffer, isText: boolean): void
+  /** The peer broke the rules of the transport, and the connection ends for it. `why`: one sentence. */
+  broken(why: string): void
   /** Called once. `clean`: the peer said goodbye. */
   closed(clean: boolean): void
 }

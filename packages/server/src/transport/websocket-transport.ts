@@ -49,6 +49,8 @@ export interface WebSocketEndpoint {
   admit(
     request: IncomingMessage,
   ): { readonly status: number; readonly code: string; readonly message: string } | undefined
+  /** Told of every handshake that is refused, before the answer is sent. */
+  refused(request: IncomingMessage, refusal: { readonly code: string; readonly message: string }): void
   /** Where the client comes from, whatever the connection came through. */
   addressOf(request: IncomingMessage): string
   accept(connection: Connection): ConnectionHandler
@@ -115,16 +117,21 @@ export const attachWebSockets = (server: HttpServer | HttpsServer, endpoint: Web
     handleProtocols: (offered) => codecs.map((codec) => codec.subprotocol).find((name) => offered.has(name)) ?? false,
   })
 
+  const turnAway = (request: IncomingMessage, socket: Duplex, status: number, code: string, message: string): void => {
+    endpoint.refused(request, { code, message })
+    refuse(socket, status, code, message)
+  }
+
   const readInTurn = (): QueueReads => inTurns(endpoint.turn, (reads: ReadsInTurns) => reads.read())
   const queues: ReadQueues = { strangers: readInTurn(), floods: readInTurn() }
   const shakeHands: UpgradeHandler = inTurns(endpoint.turn, (request, socket, head) => {
     const refusal = endpoint.admit(request)
-    if (refusal !== undefined) return refuse(socket, refusal.status, refusal.code, refusal.message)
+    if (refusal !== undefined) return turnAway(request, socket, refusal.status, refusal.code, refusal.message)
     const offered = offeredSubprotocols(request)
     const codec = offered.length === 0 ? jsonCodec : codecs.find(({ subprotocol }) => offered.includes(subprotocol))
     if (codec === undefined && codecs.length > 0) {
       const names = codecs.map(({ subprotocol }) => subprotocol).join(', ')
-      return refuse(socket, 400, 'unsupported-subprotocol', `this server speaks ${names}`)
+      return turnAway(request, socket, 400, 'unsupported-subprotocol', `this server speaks ${names}`)
     }
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       connect(webSocket, new WebSocketConnection(webSocket, request, codec ?? jsonCodec, endpoint, queues), endpoint)
@@ -135,9 +142,9 @@ export const attachWebSockets = (server: HttpServer | HttpsServer, endpoint: Web
     shakeHands(request, socket, head)
   }
 
-  return routeUpgrades(server, path, upgrade, (_request, socket) => {
+  return routeUpgrades(server, path, upgrade, (request, socket) => {
     socket.on('error', destroyThis)
-    refuse(socket, 404, 'not-found', `no WebSocket is served on this path; try ${path}`)
+    turnAway(request, socket, 404, 'not-found', `no WebSocket is served on this path; try ${path}`)
   })
 }
 
@@ -172,7 +179,9 @@ const connect = (webSocket: ServedWebSocket, connection: WebSocketConnection, en
 /** ws closes the connection with the right code itself; without a listener the error would be thrown. */
 function onError(this: WebSocket, error: Error & { readonly code?: string }): void {
   const limit = LIMIT_OF_ERROR[error.code ?? '']
-  if (limit !== undefined) connectionOf(this)?.reached(limit)
+  const connection = connectionOf(this)
+  if (limit !== undefined) connection?.reached(limit)
+  connection?.handler?.broken(error.message)
 }
 
 function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
@@ -218,6 +227,14 @@ interface Receiver extends Writable {
 
 const receiverOf = (webSocket: WebSocket): Receiver => (webSocket as unknown as { _receiver: Receiver })._receiver
 
+const MAX_ORIGIN_LENGTH = 256
+
+/** A copy when it is cut: a slice would keep all of it in memory. */
+const shortOrigin = ({ headers: { origin } }: IncomingMessage): string | undefined =>
+  origin === undefined || origin.length <= MAX_ORIGIN_LENGTH
+    ? origin
+    : Buffer.from(origin.slice(0, MAX_ORIGIN_LENGTH)).toString()
+
 type QueueReads = (reads: ReadsInTurns) => void
 
 /** Where connections wait to be read from; apart, so that a crowd of strangers does not hold up who is known. */
@@ -256,6 +273,7 @@ class WebSocketConnection implements Connection {
       headers: request.headers,
       url: request.url ?? '/',
       remoteAddress: endpoint.addressOf(request),
+      origin: shortOrigin(request),
     }
     this.codec = codec
     this.isDeflated = deflatesFor(webSocket, request)
@@ -285,8 +303,7 @@ class WebSocketConnection implements Connection {
   }
 
   known(): void {
-    const { url, remoteAddress } = this.handshake
-    this.handshake = { headers: NO_HEADERS, url, remoteAddress }
+    this.handshake = { ...this.handshake, headers: NO_HEADERS }
     if (this.#reads === undefined) return
     this.#reads.end()
     this.#reads = undefined

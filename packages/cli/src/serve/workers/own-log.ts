@@ -1,10 +1,11 @@
-import { type BackendError, jsonLogger } from '@tidings/server'
+import type { BackendError } from '@tidings/server'
 import { BackendOwner } from '@tidings/server/remote'
 import { CommandError, EXIT, sentenceOf } from '../../exit.js'
 import { notice } from '../../output.js'
 import { packageVersion } from '../../version.js'
 import { greeting } from '../greeting.js'
 import { makeBackend, whenReady } from '../open-backend.js'
+import { serveLogger } from '../serve-logger.js'
 import type { Settings } from '../settings.js'
 import { DRAIN_MS, untilEnd } from '../until-end.js'
 import { Workers } from './workers.js'
@@ -15,9 +16,10 @@ const END_MS = 1500
 /** Owns the log and starts workers that serve it. Ends as a server of one process does, by throwing or at a signal. */
 export const ownLog = async (settings: Settings): Promise<void> => {
   const backend = await makeBackend(settings.store)
+  const logger = serveLogger(settings.logLevel)
   const owner = new BackendOwner({
     backend,
-    failed: (error) => jsonLogger.warn('presence entries could not be removed', { error: sentenceOf(error) }),
+    failed: (error) => logger.warn('presence entries could not be removed', { error: sentenceOf(error) }),
   })
   let resolveFailed: (error: BackendError) => void = () => undefined
   const failed = new Promise<BackendError>((resolve) => (resolveFailed = resolve))
@@ -27,7 +29,7 @@ export const ownLog = async (settings: Settings): Promise<void> => {
     resolveFailed(error)
   }
   await whenReady({ ready: backend.open(fail) }, settings.store)
-  const workers = new Workers({ count: settings.workers, backend, owner })
+  const workers = new Workers({ count: settings.workers, backend, owner, logger })
   const end = untilEnd(failed)
   try {
     const ports = await Promise.race([workers.start(), end])

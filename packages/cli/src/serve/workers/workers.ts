@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Backend, jsonLogger } from '@tidings/server'
+import type { Backend, Logger } from '@tidings/server'
 import type { BackendOwner } from '@tidings/server/remote'
 import { CommandError, EXIT, type ExitCode } from '../../exit.js'
 import type { Ports, WholeHealth } from './messages.js'
@@ -12,6 +12,7 @@ export interface WorkersParts {
   readonly count: number
   readonly backend: Pick<Backend, 'name'>
   readonly owner: BackendOwner
+  readonly logger: Logger
 }
 
 /** The workers of this process: as many as were asked for, until they are told to leave. */
@@ -96,7 +97,7 @@ export class Workers {
   async #replace(end: WorkerEnd): Promise<void> {
     let why = end
     for (let delayMs = FIRST_RETRY_MS; !this.#isLeaving; delayMs = Math.min(delayMs * 2, LONGEST_RETRY_MS)) {
-      jsonLogger.warn('a worker ended; another one takes its place', { ...why })
+      this.#parts.logger.warn('a worker ended; another one takes its place', { ...why })
       const started = await this.#startOne()
       if (isListening(started)) return
       why = started
