@@ -27,8 +27,7 @@ export const createCommands = ({ observer, ...given }: CommandParts): CommandTab
         ...{ error, secret, command },
         ...session.actor,
       }),
-    refused: (session: Session, refusal: Refusal) =>
-      observer.refused({ code: refusal.code, ...session.actor, ...refusal }),
+    refused: (session: Session, { code, ...more }: Refusal) => observer.refused({ code, ...session.actor, ...more }),
   }
   return {
     connect: connectCommand(parts),
