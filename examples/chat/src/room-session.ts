@@ -48,7 +48,7 @@ export class RoomSession {
     this.name = name
     this.room = room
     this.timeline = new Timeline(name)
-    this.#client = createClient<Chat>({ url, token: name, backoff: { minMs: 500, maxMs: 10_000 } })
+    this.#client = createClient<Chat>({ url, token: name })
     this.#client.on('state', (change) => {
       this.#connection = connectionOf(change, Date.now())
       if (change.state === 'connected') this.#wasConnected = true

@@ -1,5 +1,5 @@
 import { type ConnectedReply, type DisconnectCode, type ErrorReply, isRecord, mayReconnect } from '@tidings/protocol'
-import { backoffCapMs, backoffMs } from './backoff.js'
+import { backoffCapMs } from './backoff.js'
 import { CONNECT_ID } from './commands.js'
 import { isOffline, watchNetwork } from './network.js'
 import type { Settings } from './settings.js'
@@ -14,6 +14,11 @@ const CONNECT_TIMEOUT_MS = 15_000
 const PONG_TIMEOUT_MS = 10_000
 /** After the network changed, or the page came back, a dead connection should be noticed soon. */
 const PROBE_TIMEOUT_MS = 3000
+
+/** Close codes of a server that goes: it, or another node, is about to be there. RFC 6455 section 7.4.1, 4000 is ours. */
+const GOODBYES = [1001, 1012, 4000]
+/** The first attempt after a goodbye comes within this time. */
+const RETURN_MS = 1000
 
 /** Told in this order: `opened`, then messages, then `lost`; the state after each. */
 export interface ConnectionEvents {
@@ -78,12 +83,14 @@ export class Connection {
   }
 
   /** Ends this session, and tries again unless that is final. */
-  fail(code: string, message = code, isFinal = false): void {
+  fail(code: string, message = code, isFinal = false, isGoodbye = false): void {
     if (this.#isClosed()) return
     const { backoff, clock, token, addresses } = this.#settings
-    const round = (): number => Math.floor(this.#failures / addresses.length)
-    // Only a connection that lasted longer than the wait before it counts as a success.
-    if (this.#state === 'connected' && clock.monotonicMs() - this.#openedAtMs > backoffCapMs(round(), backoff)) {
+    const boundMs = isGoodbye ? RETURN_MS : Infinity
+    let capMs = backoffCapMs(Math.floor(this.#failures / addresses.length), backoff)
+    // Only a connection that lasted longer than the wait before it counts as a success; a second is enough before a goodbye.
+    if (this.#state === 'connected' && clock.monotonicMs() - this.#openedAtMs > Math.min(capMs, boundMs)) {
+      capMs = Math.min(backoff.maxMs, isGoodbye ? RETURN_MS : backoff.minMs)
       this.#failures = 0
       this.#wasRefused = false
     }
@@ -93,7 +100,7 @@ export class Connection {
       this.end(reason)
       return
     }
-    const retryInMs = backoffMs(round(), backoff)
+    const retryInMs = Math.random() * capMs
     this.#wasRefused ||= isAskedAgain
     this.#failures++
     this.#leave('waiting')
@@ -151,7 +158,7 @@ export class Connection {
     socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
       // The server's own codes come with their name as the reason.
       const name = code === UNAUTHORIZED ? 'unauthorized' : (code >= 4000 && reason) || 'connection-lost'
-      this.fail(name, reason || why || `closed with ${code}`, !mayReconnect(code))
+      this.fail(name, reason || why || `closed with ${code}`, !mayReconnect(code), GOODBYES.includes(code))
     }
   }
 

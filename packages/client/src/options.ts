@@ -55,7 +55,10 @@ export interface ClientOptions<App extends Contract = Contract> {
    * in the frame that reaches this still fits. Default 1000.
    */
   readonly maxBufferedItems?: number | undefined
-  /** Bounds of the exponential backoff, which has full jitter. Default 500 and 20000. */
+  /**
+   * Bounds of the exponential backoff, which has full jitter. Default 500 and 5000. After a goodbye of the server (it
+   * restarts) the first attempt comes within a second.
+   */
   readonly backoff?: { readonly minMs: number; readonly maxMs: number } | undefined
   readonly clock?: ClientClock | undefined
 }

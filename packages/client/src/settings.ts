@@ -31,7 +31,7 @@ export const settingsOf = ({
   token,
   codec = jsonCodec,
   clientId = randomId(),
-  backoff = { minMs: 500, maxMs: 20_000 },
+  backoff = { minMs: 500, maxMs: 5000 },
   clock = systemClock,
   maxQueuedPublishes = 1000,
   maxBufferedItems = 1000,
