@@ -25,6 +25,8 @@ const permissive = async (options: Partial<TidingsOptions<typeof contract>> = {}
     maxSubscriptions: 1e6,
     maxPayloadBytes: 1e6,
     maxPresenceBytes: 1e9,
+    historyBytesPerSecond: 1e9,
+    historyBytesBurst: 1e9,
   }
   const tidings = createTidings<typeof contract>({
     contract,
@@ -84,6 +86,7 @@ describe('attacks on a node that lets everybody do everything', () => {
     'huge-presence-data',
     'presence-everywhere',
     'subscribe-flood',
+    'history-pages',
     'key-comparison-timing',
   ]
 

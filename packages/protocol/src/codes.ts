@@ -30,7 +30,7 @@ export const ERROR_CODES = {
   'history-disabled': rule(false, 'the channel keeps no history'),
   'presence-disabled': rule(false, 'the channel has no presence'),
   'not-present': rule(false, 'the session did not enter this channel'),
-  'rate-limited': rule(true, 'too many commands, or publications on this channel; slow down'),
+  'rate-limited': rule(true, 'too many commands, publications on this channel, or bytes of history; slow down'),
   overloaded: rule(true, 'the server is at a limit of its own; nothing was stored'),
   'storage-full': rule(true, 'the disk is full; nothing was stored'),
   unavailable: rule(true, 'the backend cannot be reached; nothing is known to be stored'),

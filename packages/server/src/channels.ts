@@ -1,7 +1,7 @@
 import { type ChannelDefinition, type ChannelMatch, channelNameProblem, type Contract } from '@tidings/contract'
 import type { Durability, ErrorCode } from '@tidings/protocol'
 import type { LogChannel } from './backend/backend.js'
-import { type Rate, RateLimit } from './session/rate-limit.js'
+import { type Rate, RateLimit } from './limits/rate-limit.js'
 
 /** A channel that exists, with everything the server decides by. */
 export interface Channel {

@@ -150,6 +150,16 @@ export interface Limits {
   readonly commandsPerSecond: number
   /** … after this many at once. Default 2000. */
   readonly commandBurst: number
+  /**
+   * Bytes of history pages, of what subscriptions catch up with, and of member lists that one user may read a second, over
+   * all connections … Default 2097152. Over it subscriptions catch up later, and history commands wait for up to five seconds or are
+   * answered `rate-limited`.
+   */
+  readonly historyBytesPerSecond: number
+  /** … after this many at once. Default 16777216. */
+  readonly historyBytesBurst: number
+  /** All anonymous clients of one IPv4 address or IPv6 /64 together may use as much as this many users. Default 50. */
+  readonly usersPerAddress: number
   /** Bytes that may wait for a slow connection before its subscriptions stop being queued for. Default 131072. */
   readonly maxBufferedBytes: number
   /**
@@ -183,6 +193,9 @@ export const DEFAULT_LIMITS: Limits = {
   publishBurst: 200_000,
   commandsPerSecond: 500,
   commandBurst: 2000,
+  historyBytesPerSecond: 2_097_152,
+  historyBytesBurst: 16_777_216,
+  usersPerAddress: 50,
   maxBufferedBytes: 131_072,
   maxUnreadBytes: 524_288,
   maxOutboundBytes: 1_073_741_824,

@@ -20,6 +20,9 @@ import { PresenceFeeds } from './fanout/presence-feed.js'
 import { type Health, respondHealth } from './http/health.js'
 import { RevocationRequests } from './http/revocation-requests.js'
 import { Lifecycle } from './lifecycle.js'
+import { Accounts } from './limits/accounts.js'
+import { accountRates } from './limits/account-rates.js'
+import { PageTurns } from './limits/page-turns.js'
 import { type CountedLimit, LimitsReached } from './observe/limits-reached.js'
 import { describeError, jsonLogger } from './observe/logger.js'
 import { OperatorLog } from './observe/observer.js'
@@ -96,6 +99,8 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
   })
   const access = new Access((options.allow ?? {}) as Record<string, ChannelAccess>, dev)
   const turn = new Turn()
+  const accounts = new Accounts(accountRates(limits, monotonic))
+  const pages = new PageTurns(turn, () => reached('historyBytesPerSecond'))
   const hub = new Hub(log, turn)
   const presence = new PresenceFeeds(store)
   const entries = new PresenceEntries(store, presenceGraceMs, now, (session, channel, error) =>
@@ -111,6 +116,7 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
     ended: (session, clean) => {
       const user = session.identity?.user
       if (user) connections.userLeft(user.id)
+      if (session.identity !== undefined) session.identity.account.sessions -= 1
       expiry.forget(session)
       entries.sessionEnded(session, clean)
     },
@@ -125,7 +131,7 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
     logger,
   })
   const commands = createCommands({
-    ...{ authenticator, expiry, connections, access, channels, gate: new Gate(channels, access) },
+    ...{ authenticator, expiry, connections, accounts, pages, access, channels, gate: new Gate(channels, access) },
     ...{ log, hub, presence, store, entries, limits, now, reached, observer },
     pingIntervalMs: heartbeat.intervalMs,
     // A frame that a dying connection still holds can arrive until its deadline; by then its id must be remembered.
@@ -159,7 +165,7 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
   const close = async (drainMs: number): Promise<void> => {
     lifecycle.close()
     await sessions.close(drainMs)
-    for (const part of [hub, presence, entries, expiry, revocations, observer]) part.close()
+    for (const part of [hub, presence, entries, expiry, revocations, pages, observer]) part.close()
     await ready.then(
       () => backend.close(),
       () => undefined,

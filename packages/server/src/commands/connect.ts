@@ -1,9 +1,12 @@
 import type { ConnectCommand, ConnectedReply } from '@tidings/protocol'
 import { type Authenticator, credentialOf, type Identification } from '../access/authenticator.js'
+import { addressGroup } from '../access/address-group.js'
 import type { ConnectionLimits } from '../access/connection-limits.js'
 import type { TokenExpiry } from '../access/token-expiry.js'
+import type { Account } from '../limits/account.js'
+import type { Accounts } from '../limits/accounts.js'
 import type { Refusal } from '../observe/observer.js'
-import type { Limits } from '../options.js'
+import type { Limits, User } from '../options.js'
 import { Admission, type Answer, type Outcome, ReplyThen } from '../session/command-queue.js'
 import { errorReply } from '../session/errors.js'
 import type { Identity, Session } from '../session/session.js'
@@ -12,6 +15,7 @@ export interface ConnectParts {
   readonly authenticator: Authenticator
   readonly expiry: TokenExpiry
   readonly connections: Pick<ConnectionLimits, 'letUserIn'>
+  readonly accounts: Accounts
   readonly limits: Limits
   readonly pingIntervalMs: number
   readonly retryWindowMs: number
@@ -31,7 +35,9 @@ export const connectCommand = (parts: ConnectParts) => {
       const refusal = errorReply(id, 'too-many-connections', 'you have as many connections as a user may')
       return new ReplyThen(refusal, () => session.disconnect(4006))
     }
-    session.identify(identify(session, decision, client))
+    const account = accountOf(parts.accounts, user, session)
+    account.sessions += 1
+    session.identify(identify(session, decision, client, account))
     parts.expiry.watch(session, token?.endsAtMs)
     return connectedReply(parts, session, id)
   }
@@ -66,9 +72,18 @@ export const connectCommand = (parts: ConnectParts) => {
 const tryLater = (session: Session, id: number, message: string): ReplyThen =>
   new ReplyThen(errorReply(id, 'internal', message), () => session.disconnect(4004))
 
-const identify = (session: Session, { user, token }: Identification, client: string | undefined): Identity => {
+/** A user's own; anonymous clients share that of their address. */
+const accountOf = (accounts: Accounts, user: User | null, { connection }: Session): Account =>
+  user === null ? accounts.ofAddress(addressGroup(connection.handshake.remoteAddress)) : accounts.ofUser(user.id)
+
+const identify = (
+  session: Session,
+  { user, token }: Identification,
+  client: string | undefined,
+  account: Account,
+): Identity => {
   const own = client ?? session.id
-  return { user, token, scope: user === null ? `client:${own}` : `user:${user.id}`, client: own }
+  return { user, token, scope: user === null ? `client:${own}` : `user:${user.id}`, client: own, account }
 }
 
 const connectedReply = (parts: ConnectParts, session: Session, id: number): ConnectedReply => {

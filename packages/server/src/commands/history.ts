@@ -2,8 +2,10 @@ import type { HistoryCommand, HistoryReply } from '@tidings/protocol'
 import type { Log, ReadRequest } from '../backend/backend.js'
 import type { Channel } from '../channels.js'
 import { toPublication } from '../fanout/encode.js'
+import type { PageTurns } from '../limits/page-turns.js'
 import { errorReply } from '../session/errors.js'
 import { type CommandHandler, type Gate, oneAtATime } from './command.js'
+import { paced } from './paced.js'
 
 const DEFAULT_LIMIT = 100
 const PAGE_BYTES = 262_144
@@ -11,6 +13,7 @@ const PAGE_BYTES = 262_144
 export interface HistoryParts {
   readonly gate: Gate
   readonly log: Log
+  readonly pages: PageTurns
   readonly maxHistoryPage: number
 }
 
@@ -40,12 +43,15 @@ export const readHistory = async (
 }
 
 export const historyCommand =
-  ({ gate, log, maxHistoryPage }: HistoryParts): CommandHandler<HistoryCommand> =>
-  (_session, identity, command) =>
+  ({ gate, log, pages, maxHistoryPage }: HistoryParts): CommandHandler<HistoryCommand> =>
+  (session, identity, command) =>
     gate.pass(identity, 'history', command, (channel) => {
       if (channel.log.history === null)
         return errorReply(command.id, 'history-disabled', 'the channel keeps no history')
       return oneAtATime(
-        readHistory(log, channel, command, maxHistoryPage).then((page) => ({ ...page, id: command.id })),
+        paced(pages, session, identity, command.id, async () => ({
+          ...(await readHistory(log, channel, command, maxHistoryPage)),
+          id: command.id,
+        })),
       )
     })

@@ -1,16 +1,19 @@
 import { jsonProblem, type JsonValue, type Member, type PresenceCommand, type Reply } from '@tidings/protocol'
 import type { PresenceStore } from '../backend/backend.js'
 import type { Channel } from '../channels.js'
+import type { PageTurns } from '../limits/page-turns.js'
 import type { LimitReached } from '../observe/limits-reached.js'
 import { errorReply } from '../session/errors.js'
 import { type Identity, memberOf, type Session } from '../session/session.js'
 import { type CommandHandler, type Gate, oneAtATime } from './command.js'
 import type { PresenceEntries } from '../session/presence-entries.js'
+import { paced } from './paced.js'
 
 export interface PresenceParts {
   readonly gate: Gate
   readonly store: PresenceStore
   readonly entries: PresenceEntries
+  readonly pages: PageTurns
   readonly maxPresenceBytes: number
   /** Channels one session may have entered. */
   readonly maxEntered: number
@@ -24,7 +27,10 @@ export const presenceCommand =
       if (!channel.presence) {
         return errorReply(command.id, 'presence-disabled', 'the rules of this channel have no presence')
       }
-      if (command.action === 'get') return oneAtATime(members(parts.store, channel, command.id))
+      if (command.action === 'get') {
+        const read = (): Promise<Reply> => members(parts.store, channel, command.id)
+        return oneAtATime(paced(parts.pages, session, identity, command.id, read))
+      }
       if (command.action === 'leave') return leave(parts, session, channel, command.id)
       return put(parts, session, identity, channel, command)
     })

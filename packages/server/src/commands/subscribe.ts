@@ -12,7 +12,9 @@ import { address, variantOf } from '../fanout/encode.js'
 import type { Feed } from '../fanout/feed.js'
 import type { Hub } from '../fanout/hub.js'
 import type { PresenceFeeds } from '../fanout/presence-feed.js'
-import { Subscription } from '../fanout/subscription.js'
+import { type PageReads, Subscription } from '../fanout/subscription.js'
+import type { Account } from '../limits/account.js'
+import type { PageTurns } from '../limits/page-turns.js'
 import type { LimitReached } from '../observe/limits-reached.js'
 import type { Action } from '../options.js'
 import { type Answer, ReplyThen } from '../session/command-queue.js'
@@ -26,6 +28,7 @@ export interface SubscribeParts {
   readonly log: Log
   readonly hub: Hub
   readonly presence: PresenceFeeds
+  readonly pages: PageTurns
   readonly maxSubscriptions: number
   readonly reached: LimitReached
 }
@@ -39,7 +42,7 @@ export const subscribeCommand = (parts: SubscribeParts): CommandHandler<Subscrib
       const refusal = refusalOf(parts, session, channel, command)
       if (refusal !== undefined) return refusal
       const held = new HeldSubscription(channel.name, rightsToLast(command), key, session.subscriptions, parts)
-      const answer = subscribe(parts, session, channel, command, held)
+      const answer = subscribe(parts, session, identity.account, channel, command, held)
       session.settingUp += 1
       held.settled = answer
         .catch(() => held.end())
@@ -86,8 +89,9 @@ const refusalOf = (
 }
 
 const subscribe = async (
-  { hub, log, presence }: SubscribeParts,
+  { hub, log, presence, pages: turns }: SubscribeParts,
   session: Session,
+  account: Account,
   channel: Channel,
   command: SubscribeCommand,
   held: HeldSubscription,
@@ -98,7 +102,8 @@ const subscribe = async (
   held.takeFeed(feed)
   const cursor = await startCursor(log, feed, channel, command)
   const variant = variantOf(codec, sub, isDeflated)
-  const subscription = new Subscription({ feed, log, variant, outbound, policy, owner: session }, cursor)
+  const pages: PageReads = { run: (read) => turns.run(account, read) }
+  const subscription = new Subscription({ feed, log, variant, outbound, policy, owner: session, pages }, cursor)
   held.subscription = subscription
   if (command.presence === true) {
     held.takePresence(await presence.acquire(channel.name), { codec, outbound, sub })
@@ -111,8 +116,10 @@ const subscribe = async (
   return new ReplyThen(reply, () => {
     held.begun = true
     if (held.ended) return tellEnd(session, held, sub)
-    held.startPresence()
-    subscription.start()
+    if (command.presence !== true) return subscription.start()
+    // The list of members may be long; what the channel brings comes after it.
+    const sendMembers = (): Promise<number> => Promise.resolve(held.ended ? 0 : held.startPresence())
+    void pages.run(sendMembers).then(() => subscription.start())
   })
 }
 

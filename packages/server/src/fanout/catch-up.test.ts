@@ -4,7 +4,7 @@ import { memory } from '../backend/memory/index.js'
 import { Turn } from '../transport/turn.js'
 import { afterTest, latch, until } from '../node.fixture.js'
 import { Hub } from './hub.js'
-import { channel, nobody, offsets, ScriptedLog, subscribeTo } from './scripted-log.fixture.js'
+import { channel, nobody, offsets, ScriptedLog, subscribeTo, unpaced } from './scripted-log.fixture.js'
 import { connectPeer, itemsOf, turns } from './subscriber.fixture.js'
 import { variantOf } from './encode.js'
 import { Subscription } from './subscription.js'
@@ -73,7 +73,7 @@ describe('a subscription that catches up', () => {
       outbound,
       policy: 'catch-up',
     } as const
-    const subscription = new Subscription({ ...parts, owner: nobody }, start)
+    const subscription = new Subscription({ ...parts, owner: nobody, pages: unpaced }, start)
     subscription.start()
     await until(() => peer.received.some(({ type }) => type === 'caught-up'))
     expect(peer.received).toMatchObject([
@@ -103,7 +103,7 @@ describe('a subscription that catches up', () => {
         outbound,
         policy: 'catch-up',
       } as const
-      return new Subscription({ ...parts, owner: nobody }, oldest)
+      return new Subscription({ ...parts, owner: nobody, pages: unpaced }, oldest)
     })
     for (const subscription of subscriptions) subscription.start()
     await turns(20)

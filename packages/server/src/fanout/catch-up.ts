@@ -11,6 +11,9 @@ const LOOK_AGAIN_MS = 10
 /** What one step came to: how the next one goes on. */
 type Step = 'done' | 'more' | 'at-the-end' | 'failed'
 
+/** A page that another subscription had read and built costs its bytes, and no reading: it counts for this part. */
+const SHARED_PART = 1 / 8
+
 /**
  * Reads the log from the subscription's cursor, a page at a time and only while the connection takes more, and joins the
  * feed without hole or duplicate: the comparison with the feed's cursor and the joining happen in one synchronous turn,
@@ -32,21 +35,35 @@ export const catchUp = async (subscription: Subscription): Promise<void> => {
 }
 
 const takeStep = async (subscription: Subscription): Promise<Step> => {
-  const { feed, outbound } = subscription
+  const { outbound, pages } = subscription
   while (outbound.isBehind && !subscription.hasEnded()) await hasRead(outbound)
-  if (subscription.hasEnded()) return 'done'
+  let step: Step = 'done'
+  await pages.run(async () => {
+    const [taken, bytes] = await takePage(subscription)
+    step = taken
+    return bytes
+  })
+  return step
+}
+
+/** Reads a page and sends it. Also gives how many bytes that counts for. */
+const takePage = async (subscription: Subscription): Promise<readonly [Step, number]> => {
+  const { feed } = subscription
+  if (subscription.hasEnded()) return ['done', 0]
   const { epochChanges } = feed
+  const isShared = feed.pages.has(subscription.cursor.position)
   const page = await readPage(subscription)
-  if (subscription.hasEnded()) return 'done'
-  if (page === undefined) return 'failed'
+  if (subscription.hasEnded()) return ['done', 0]
+  if (page === undefined) return ['failed', 0]
   // The page may be of the log that was lost: its offsets say nothing about where the feed is.
-  if (feed.epochChanges !== epochChanges) return 'more'
-  const isWhole = pushPage(subscription, page)
+  if (feed.epochChanges !== epochChanges) return ['more', 0]
+  const { isWhole, sentBytes } = pushPage(subscription, page)
+  const cost = isShared ? sentBytes * SHARED_PART : sentBytes
   if (isAt(subscription.cursor, feed.cursor)) {
     subscription.goLive()
-    return 'done'
+    return ['done', cost]
   }
-  return isWhole && page.page.more ? 'more' : 'at-the-end'
+  return [isWhole && page.page.more ? 'more' : 'at-the-end', cost]
 }
 
 /** The position decides for a client's own, whose offset is not known; the same place may have several positions. */
@@ -65,19 +82,28 @@ const letFeedMove = async ({ feed, log }: Subscription): Promise<void> => {
 
 const hasRead = (outbound: Outbound): Promise<void> => new Promise((resolve) => outbound.whenRead(resolve))
 
-/** false: the page goes beyond what the feed has told, and the rest was left to it. */
-const pushPage = (subscription: Subscription, shared: SharedPage): boolean => {
+interface Pushed {
+  /** false: the page goes beyond what the feed has told, and the rest was left to it. */
+  readonly isWhole: boolean
+  readonly sentBytes: number
+}
+
+const pushPage = (subscription: Subscription, shared: SharedPage): Pushed => {
   const { gap, publications, end } = shared.page
   const limit = subscription.feed.cursor.offset
+  let sentBytes = 0
   if (gap !== null) {
     const first = publications.at(0)
-    subscription.pushGap(gap, first === undefined ? end : { position: gap.to, offset: first.offset - 1 })
+    sentBytes += subscription.pushGap(gap, first === undefined ? end : { position: gap.to, offset: first.offset - 1 })
   }
   const isWhole = end.offset <= limit || publications.length === 0
   if (publications.length === 0) subscription.moveTo(end)
-  else if (isWhole && subscription.muted === undefined) subscription.pushFrames(shared.frames(subscription.variant))
-  else subscription.pushPublications(publications.filter(({ offset }) => offset <= limit))
-  return isWhole
+  else if (isWhole && subscription.muted === undefined) {
+    sentBytes += subscription.pushFrames(shared.frames(subscription.variant))
+  } else {
+    sentBytes += subscription.pushPublications(publications.filter(({ offset }) => offset <= limit))
+  }
+  return { isWhole, sentBytes }
 }
 
 /** undefined: the backend did not answer. */

@@ -42,20 +42,23 @@ export class PresenceFeed implements Startable {
     this.#watch?.stop()
   }
 
-  /** Sends everyone present, then every change, until `remove`. */
-  add(subscriber: PresenceSubscriber): void {
-    this.#sendAll(subscriber)
+  /** Sends everyone present, then every change, until `remove`. Returns the bytes that it sent. */
+  add(subscriber: PresenceSubscriber): number {
+    return this.#sendAll(subscriber)
   }
 
   remove(subscriber: PresenceSubscriber): void {
     this.#subscribers.delete(subscriber)
   }
 
-  #sendAll(subscriber: PresenceSubscriber): void {
+  #sendAll(subscriber: PresenceSubscriber): number {
     const { outbound, sub } = subscriber
     this.#subscribers.set(subscriber, outbound.isBehind)
-    if (outbound.isBehind) return this.#sendAllLater(subscriber)
-    outbound.send({ type: 'members', ...address(this.channel, sub), members: [...this.#members.values()] })
+    if (outbound.isBehind) {
+      this.#sendAllLater(subscriber)
+      return 0
+    }
+    return outbound.send({ type: 'members', ...address(this.channel, sub), members: [...this.#members.values()] })
   }
 
   #changed(change: MemberChange, member: Member): void {

@@ -101,6 +101,9 @@ export class ScriptedLog implements Log {
 /** Nothing happens to whoever falls behind. */
 export const nobody = { disconnectSlow: (): void => undefined }
 
+/** Nobody has to wait for a page. */
+export const unpaced = { run: (read: () => Promise<number>): Promise<void> => read().then(() => undefined) }
+
 /** A subscription that has not started, on a connection of its own. Ends with the test. */
 export const subscribeTo = async (
   log: Log,
@@ -111,7 +114,15 @@ export const subscribeTo = async (
   const hub = new Hub(log, turn, auditIntervalMs)
   const feed = await hub.acquire(channel)
   const { peer, outbound } = connectPeer(turn, 16_384)
-  const parts = { feed, log, variant: variantOf(jsonCodec, 0, false), outbound, policy, owner: nobody } as const
+  const parts = {
+    feed,
+    log,
+    variant: variantOf(jsonCodec, 0, false),
+    outbound,
+    policy,
+    owner: nobody,
+    pages: unpaced,
+  } as const
   const subscription = new Subscription(parts, from ?? feed.cursor)
   afterTest(() => {
     subscription.end()

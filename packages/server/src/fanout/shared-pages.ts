@@ -40,6 +40,11 @@ export class SharedPages {
     this.#log = log
   }
 
+  /** Whether the page after a position was read for somebody else a moment ago. */
+  has(from: Position): boolean {
+    return this.#pages.has(from)
+  }
+
   /** The page after a position. Rejects as the log does. */
   read(from: Position): Promise<SharedPage> {
     const kept = this.#pages.get(from)

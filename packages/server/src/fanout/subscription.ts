@@ -14,6 +14,13 @@ export interface SubscriptionParts {
   readonly outbound: Outbound
   readonly policy: SlowPolicy
   readonly owner: SubscriptionOwner
+  readonly pages: PageReads
+}
+
+/** Decides when a page may be read and sent. */
+export interface PageReads {
+  /** Runs `read`, which must not reject and resolves to the bytes that it sent. Resolves once it is done. */
+  run(read: () => Promise<number>): Promise<void>
 }
 
 /** Whose subscription it is. */
@@ -30,6 +37,7 @@ export class Subscription implements LiveSubscription {
   readonly variant: Variant
   readonly feed: Feed
   readonly log: Log
+  readonly pages: PageReads
   readonly #outbound: Outbound
   readonly #policy: SlowPolicy
   readonly #owner: SubscriptionOwner
@@ -43,6 +51,7 @@ export class Subscription implements LiveSubscription {
     this.variant = parts.variant
     this.feed = parts.feed
     this.log = parts.log
+    this.pages = parts.pages
     this.#outbound = parts.outbound
     this.#policy = parts.policy
     this.#owner = parts.owner
@@ -131,21 +140,27 @@ export class Subscription implements LiveSubscription {
 
   // ── what catching up does with it
 
-  pushPublications(publications: readonly StoredPublication[]): void {
-    this.pushFrames(publicationFrames(this.variant, this.feed.channel.name, publications, this.#muted))
+  /** Returns the bytes that it sent, as the next two do. */
+  pushPublications(publications: readonly StoredPublication[]): number {
+    return this.pushFrames(publicationFrames(this.variant, this.feed.channel.name, publications, this.#muted))
   }
 
-  pushFrames(frames: readonly BatchFrame[]): void {
+  pushFrames(frames: readonly BatchFrame[]): number {
+    let sentBytes = 0
     for (const { bytes, end } of frames) {
       this.#outbound.write(bytes)
+      sentBytes += bytes.length
       this.#cursor = end
     }
     this.#forgetMuted(this.#cursor.offset)
+    return sentBytes
   }
 
-  pushGap(gap: Gap, to: Cursor): void {
-    this.#outbound.write(gapFrame(this.variant, this.feed.channel.name, gap))
+  pushGap(gap: Gap, to: Cursor): number {
+    const frame = gapFrame(this.variant, this.feed.channel.name, gap)
+    this.#outbound.write(frame)
     this.#cursor = to
+    return frame.length
   }
 
   moveTo(cursor: Cursor): void {

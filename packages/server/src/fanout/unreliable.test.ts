@@ -9,7 +9,7 @@ import { until } from '../node.fixture.js'
 import { Hub } from './hub.js'
 import { connectPeer, follow, type Item, itemsOf, turns } from './subscriber.fixture.js'
 import { variantOf } from './encode.js'
-import { nobody } from './scripted-log.fixture.js'
+import { nobody, unpaced } from './scripted-log.fixture.js'
 import { Subscription } from './subscription.js'
 
 const PUBLISHERS = 5
@@ -77,7 +77,15 @@ const subscribe = async (world: World, record: Record, policy: SlowPolicy): Prom
     const cursor = await startOf(world, record, feed.cursor)
     record.items.push(...record.current())
     record.current = () => itemsOf(peer.received)
-    const parts = { feed, log, variant: variantOf(jsonCodec, 0, false), outbound, policy, owner: nobody }
+    const parts = {
+      feed,
+      log,
+      variant: variantOf(jsonCodec, 0, false),
+      outbound,
+      policy,
+      owner: nobody,
+      pages: unpaced,
+    }
     const subscription = new Subscription(parts, cursor)
     subscription.start()
     for (let step = random(40); step > 0 && !calm(); step--) {

@@ -16,6 +16,7 @@ export type CountedLimit =
       | 'maxSubscriptions'
       | 'commandsPerSecond'
       | 'bytesPerSecond'
+      | 'historyBytesPerSecond'
       | 'publishesPerSecond'
       | 'maxOutboundBytes'
     >

@@ -13,7 +13,10 @@ export class ReplyThen {
   }
 }
 
-export type Answer = Reply | ReplyThen
+/** The answer of a command whose reply was sent already. */
+export const SENT = Symbol('sent')
+
+export type Answer = Reply | ReplyThen | typeof SENT
 
 /**
  * What handling a command gives: its answer, now or later; or an `Admission`, for commands that must be let in before the
@@ -186,10 +189,12 @@ export class CommandQueue {
 
   #answer(command: CommandHead | undefined, answer: Answer): void {
     this.#inFlight -= 1
-    const reply = answer instanceof ReplyThen ? answer.reply : answer
-    if (reply.type === 'error') this.#dispatch.refused(this.#session, command, reply)
-    this.#session.reply(reply)
-    if (answer instanceof ReplyThen) answer.afterwards()
+    if (answer !== SENT) {
+      const reply = answer instanceof ReplyThen ? answer.reply : answer
+      if (reply.type === 'error') this.#dispatch.refused(this.#session, command, reply)
+      this.#session.reply(reply)
+      if (answer instanceof ReplyThen) answer.afterwards()
+    }
     this.#run()
   }
 }

@@ -66,8 +66,9 @@ export class HeldSubscription {
     else this.#presence = { feed, subscriber }
   }
 
-  startPresence(): void {
-    this.#presence?.feed.add(this.#presence.subscriber)
+  /** Returns the bytes that it sent. */
+  startPresence(): number {
+    return this.#presence?.feed.add(this.#presence.subscriber) ?? 0
   }
 
   end(refusal?: Refusal): void {

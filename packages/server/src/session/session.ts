@@ -9,6 +9,7 @@ import {
   type Reply,
 } from '@tidings/protocol'
 import type { VerifiedToken } from '../access/tokens/verified-token.js'
+import type { Account } from '../limits/account.js'
 import type { Actor } from '../observe/observer.js'
 import type { Limits, User } from '../options.js'
 import { type Connection, type ConnectionHandler, ITEM_COST_BYTES } from '../transport/transport.js'
@@ -16,7 +17,7 @@ import { errorReply } from './errors.js'
 import { CommandQueue, type Dispatch } from './command-queue.js'
 import type { HeldSubscription } from './held-subscription.js'
 import { isTooDeep } from './json-depth.js'
-import type { RateLimit } from './rate-limit.js'
+import type { RateLimit } from '../limits/rate-limit.js'
 
 /** Who a session speaks for, once its connect command succeeded. A refresh replaces it. */
 export interface Identity {
@@ -27,6 +28,8 @@ export interface Identity {
   readonly scope: string
   /** The client's secret, or the session's id for one that has none. */
   readonly client: string
+  /** What the session uses is charged to it. */
+  readonly account: Account
 }
 
 /** Names the session's presence entries: the same for a client that reconnects. Made when asked for: most enter nothing. */
@@ -141,8 +144,9 @@ export class Session implements ConnectionHandler {
     }
   }
 
-  reply(reply: Reply): void {
-    if (!this.#ended) this.connection.outbound.send(reply)
+  /** Returns the bytes that it sent. */
+  reply(reply: Reply): number {
+    return this.#ended ? 0 : this.connection.outbound.send(reply)
   }
 
   /** Says why with a close code of the protocol; the connection ends when the peer answers or the deadline passes. */

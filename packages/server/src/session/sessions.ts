@@ -5,7 +5,7 @@ import type { Heartbeat, Limits } from '../options.js'
 import type { Connection } from '../transport/transport.js'
 import type { Dispatch } from './command-queue.js'
 import { Heartbeats } from './heartbeat.js'
-import { RateLimit, type Rate } from './rate-limit.js'
+import { RateLimit, type Rate } from '../limits/rate-limit.js'
 import { Session, type SessionListener } from './session.js'
 
 export interface SessionsParts {

@@ -1,4 +1,4 @@
-import { type Rate, RateLimit } from '../session/rate-limit.js'
+import { type Rate, RateLimit } from '../limits/rate-limit.js'
 
 /** How much a connection sends between two looks at the clock: a look for every frame would show. */
 const STEP_BYTES = 16_384

@@ -95,9 +95,11 @@ export class Outbound implements Deferred, Waiting {
     return this.#turn
   }
 
-  /** Encodes one reply or push for this connection alone. */
-  send(message: object): void {
-    this.write(buildDataFrame(this.#codec.encode(message)))
+  /** Encodes one reply or push for this connection alone. Returns the bytes of its frame. */
+  send(message: object): number {
+    const frame = buildDataFrame(this.#codec.encode(message))
+    this.write(frame)
+    return frame.length
   }
 
   /**

@@ -5,6 +5,7 @@ import { COMPRESSION_ATTACKS } from './compression.js'
 import { FLOOD_ATTACKS } from './floods.js'
 import { FRAME_ATTACKS } from './frames.js'
 import { FUZZ_ATTACKS } from './fuzz.js'
+import { HISTORY_ATTACKS } from './history.js'
 import { TIMING_ATTACKS } from './key-timing.js'
 import { NAME_ATTACKS } from './names.js'
 import { ORIGIN_ATTACKS } from './origins.js'
@@ -21,6 +22,7 @@ export const ATTACKS: readonly Attack[] = [
   ...FRAME_ATTACKS,
   ...COMPRESSION_ATTACKS,
   ...FLOOD_ATTACKS,
+  ...HISTORY_ATTACKS,
   ...SLOW_ATTACKS,
   ...FUZZ_ATTACKS,
   ...TIMING_ATTACKS,
