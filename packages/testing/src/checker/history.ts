@@ -7,6 +7,8 @@ export interface ChannelFacts {
   /** Its rules keep everything that a history holds: a gap `trimmed` or `expired` is needless. */
   readonly keepsAll: boolean
   readonly dedupeWindowMs: number
+  /** Its durability differs between runs: that of a run is in `NodeStarted.changedTo`, if it is not the one above. */
+  readonly hasChangingRules?: boolean
 }
 
 /** What became of a node's store between the run before and this one. */
@@ -18,7 +20,12 @@ export type StoreFate =
   | { readonly store: 'restored'; readonly copy: string }
 
 /** A node's process began; runs are numbered from 1, and more than one may be under way, each with its own store. */
-export type NodeStarted = { readonly kind: 'node-started'; readonly run: number } & StoreFate
+export type NodeStarted = {
+  readonly kind: 'node-started'
+  readonly run: number
+  /** The durability that channels with changing rules have in this run; absent: the one that `ChannelFacts` names. */
+  readonly changedTo?: Durability
+} & StoreFate
 
 export interface NodeEnded {
   readonly kind: 'node-ended'

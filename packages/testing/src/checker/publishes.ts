@@ -119,8 +119,9 @@ export class Publishes {
     for (const { channel, outcome, sent } of attempts) {
       if (outcome?.kind !== 'acknowledged') continue
       this.#findings.eligible('C4')
-      if (outcome.durability === channel.durability) continue
-      const summary = `acknowledged as ${outcome.durability} on a channel whose rules say ${channel.durability}`
+      const durability = this.#stores.durabilityOf(channel, outcome.run)
+      if (outcome.durability === durability) continue
+      const summary = `acknowledged as ${outcome.durability} on a channel whose rules say ${durability}`
       this.#findings.violation('C4', 'durability as the rules say', summary, [sent, outcome])
     }
   }

@@ -1,3 +1,4 @@
+import type { Durability, GapReason } from '@tidings/protocol'
 import { checkHistory } from './check-history.js'
 import type { ChannelFacts, History, HistoryEvent, NewEvent, StoreFate } from './history.js'
 
@@ -31,13 +32,13 @@ export class Story {
     this.nowMs += ms
   }
 
-  start(fate: StoreFate): void {
+  start(fate: StoreFate & { readonly changedTo?: Durability }): void {
     this.run += 1
     this.#connection += 1
     this.add({ kind: 'node-started', run: this.run, ...fate })
   }
 
-  restart(fate: StoreFate = { store: 'kept' }): void {
+  restart(fate: Parameters<Story['start']>[0] = { store: 'kept' }): void {
     this.add({ kind: 'node-ended', run: this.run, how: 'killed' })
     this.start(fate)
   }
@@ -62,13 +63,17 @@ export class Story {
     return this.#attempts
   }
 
-  acknowledge(attempt: number, offset: number, { run = this.run, duplicate = false, position = '' } = {}): void {
+  acknowledge(
+    attempt: number,
+    offset: number,
+    { run = this.run, duplicate = false, position = '', durability = this.channel.durability } = {},
+  ): void {
     this.add({
       kind: 'acknowledged',
       attempt,
       offset,
       position: position === '' ? this.position(offset, run) : position,
-      durability: this.channel.durability,
+      durability,
       duplicate,
       run: this.run,
       connection: `ann ${this.#connection}`,
@@ -130,13 +135,7 @@ export class Story {
     for (let offset = first; offset <= last; offset += 1) this.item(subscription, offset, options)
   }
 
-  gap(
-    subscription: number,
-    reason: 'trimmed' | 'expired' | 'epoch-changed' | 'skipped',
-    from: string,
-    to: string,
-    missed: number | null,
-  ): void {
+  gap(subscription: number, reason: GapReason, from: string, to: string, missed: number | null): void {
     this.add({ kind: 'gap', subscription, reason, from, to, missed })
   }
 

@@ -27,6 +27,13 @@ interface Fence {
   readonly parting: Parting
 }
 
+const UNFENCED: Readonly<Record<Parting['kind'], string>> = {
+  same: '',
+  strangers: 'the log was lost, and the subscription went on without a gap epoch-changed',
+  copied: 'the log is an older copy without the last publication, and the subscription went on without a gap',
+  'rules-changed': 'the rules changed and publications were lost, and the subscription went on without a gap',
+}
+
 /** Follows what one subscription was given, in its order. */
 export class Stream {
   readonly #parts: StreamParts
@@ -44,6 +51,8 @@ export class Stream {
   #positionRun: number | undefined
   #fence: Fence | undefined
   #mayFence = true
+  /** After a change of rules: the log that its position is of, until a gap parts it from there. */
+  #formerLog: string | undefined
   readonly #seen = new Map<Position, Item>()
 
   constructor(parts: StreamParts, event: EventOf<'subscribe'>) {
@@ -86,6 +95,7 @@ export class Stream {
     }
     const parting = stores.parting(channel, this.#positionRun, event.run)
     this.#mayFence = parting.kind !== 'same'
+    if (parting.kind === 'rules-changed') this.#formerLog = stores.logOf(channel, this.#positionRun)
     this.#fence = this.#isLost(parting) ? { joined: event, parting } : undefined
     if (this.#fence !== undefined) findings.eligible('C7')
   }
@@ -94,6 +104,7 @@ export class Stream {
   #isLost(parting: Parting): boolean {
     if (parting.kind === 'same') return false
     if (parting.kind === 'strangers') return true
+    if (parting.kind === 'rules-changed') return parting.isLossy
     const { publishes, channel } = this.#parts
     const sentMs = this.#item === undefined ? undefined : publishes.sentMs(channel.name, this.#item)
     return sentMs !== undefined && sentMs > parting.atMs
@@ -213,7 +224,8 @@ export class Stream {
       findings.violation('C3', 'a gap in its place', summary, [this.#at, event])
     }
     if (this.#isNeedless(event)) findings.needlessGap([this.#at, this.#joined, event])
-    if (event.reason === 'epoch-changed') {
+    if (event.reason === 'epoch-changed' || this.#formerLog !== undefined) {
+      this.#formerLog = undefined
       this.#fence = undefined
       this.#positionRun = this.#joined?.run
       this.#mayFence = false
@@ -246,6 +258,7 @@ export class Stream {
   #isNeedless({ reason, missed }: Gap): boolean {
     const { channel } = this.#parts
     if (missed === 0 || reason === 'skipped') return missed === 0
+    if (this.#formerLog !== undefined) return false
     if (reason === 'epoch-changed') return this.#joined?.run !== undefined && !this.#mayFence
     return channel.keepsAll && (reason === 'trimmed' || reason === 'expired')
   }
@@ -253,6 +266,7 @@ export class Stream {
   caughtUp(event: EventOf<'caught-up'>): void {
     this.#checkFence(event)
     this.#checkComplete(event)
+    this.#checkFormerLog(event)
     const { logs, channel } = this.#parts
     this.#passOver(logs.offsetOf(channel.name, event.position))
     this.#position = event.position
@@ -274,14 +288,25 @@ export class Stream {
     findings.violation(promise, 'caught up is complete', summary, [this.#at, highest.event, this.#joined, event])
   }
 
+  /** After a change of rules without a gap: everything that was acknowledged before the change is there. */
+  #checkFormerLog(event: HistoryEvent): void {
+    const { logs, findings } = this.#parts
+    const { offset } = this
+    if (this.#formerLog === undefined || this.#joined === undefined || offset === undefined) return
+    const highest = logs.highest(this.#formerLog, this.#joined.askedMs)
+    this.#formerLog = undefined
+    if (highest === undefined) return
+    findings.eligible('C3')
+    if (this.hasAllTo(highest.offset)) return
+    const summary = `the rules changed, and #${highest.offset} is missing after #${offset} without a gap`
+    findings.violation('C3', 'a gap where rules changed', summary, [this.#at, highest.event, this.#joined, event])
+  }
+
   #checkFence(event: HistoryEvent): void {
     const fence = this.#fence
     if (fence === undefined) return
     this.#fence = undefined
-    const summary =
-      fence.parting.kind === 'strangers'
-        ? 'the log was lost, and the subscription went on without a gap epoch-changed'
-        : 'the log is an older copy without the last publication, and the subscription went on without a gap'
+    const summary = UNFENCED[fence.parting.kind]
     this.#parts.findings.violation('C7', 'positions are fenced', summary, [this.#at, fence.joined, event])
   }
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FaultProxy } from '../proxy/fault-proxy.js'
 import type { Random } from '../random.js'
 import type { Recorder } from '../recorder/recorder.js'
-import { between } from '../workload/world.js'
+import { between, type World } from '../workload/world.js'
 import type { ServerUnderTest } from './server-under-test.js'
 import type { Tally } from './tally.js'
 
@@ -21,6 +21,7 @@ export interface NodeFaultParts {
   readonly recorder: Recorder
   readonly random: Random
   readonly tally: Tally
+  readonly world: World
   /** Names of copies of the data directory, made so far. */
   readonly copies: string[]
 }

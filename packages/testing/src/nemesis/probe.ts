@@ -38,10 +38,10 @@ export class Probe {
     return new Probe(client, recorder, run)
   }
 
-  /** A publication of its own, not sent yet. */
-  compose(channel: string, data: PublicationData): ProbePublish {
+  /** A publication of its own, not sent yet. `name`: its id; default: a new one. */
+  compose(channel: string, data: PublicationData, name?: string): ProbePublish {
     const attempt = this.#recorder.nextAttempt()
-    const id = `${PROBE}-${attempt}`
+    const id = name ?? `${PROBE}-${attempt}`
     this.#recorder.record({ kind: 'publish', attempt, channel, publisher: PROBE, id, hash: hashOf(data) })
     return { attempt, channel, id, data }
   }

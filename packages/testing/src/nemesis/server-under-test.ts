@@ -7,7 +7,7 @@ import { type Exit, freePort, NodeProcess } from '../node-process.js'
 import type { FaultProxy } from '../proxy/fault-proxy.js'
 import type { Recorder } from '../recorder/recorder.js'
 import type { SyncFault } from '../storage-shim/register.js'
-import { SKEW_FILE, SYNC_FILE } from '../workload/server-config.js'
+import { CHANGING_RULES, RULES_FILE, SKEW_FILE, SYNC_FILE } from '../workload/server-config.js'
 import { residentBytes } from '../resident-memory.js'
 
 export interface ServerUnderTestOptions {
@@ -47,6 +47,7 @@ export class ServerUnderTest {
   #last: NodeProcess | undefined
   #run = 0
   #copies = 0
+  #changedTo: keyof typeof CHANGING_RULES = 'disk'
   /** The run that may end by itself. */
   #mayEnd = 0
   /** Ends that nobody asked for, with what the process printed, and whatever else a fault found wrong. */
@@ -192,6 +193,12 @@ export class ServerUnderTest {
     writeFileSync(join(this.#options.dir, SKEW_FILE), String(ms))
   }
 
+  /** The durability of channels whose rules change, from the next run on. */
+  changeRules(durability: keyof typeof CHANGING_RULES): void {
+    this.#changedTo = durability
+    writeFileSync(join(this.#options.dir, RULES_FILE), JSON.stringify(CHANGING_RULES[durability]))
+  }
+
   /** What happens to syncs from now on, in this run and in those to come; undefined: they work again. */
   breakSyncs(fault: SyncFault | undefined): void {
     const file = join(this.#options.dir, SYNC_FILE)
@@ -212,7 +219,8 @@ export class ServerUnderTest {
     this.#run += 1
     const run = this.#run
     this.#runOfPort.set(port, run)
-    recorder.record({ kind: 'node-started', run, ...fate })
+    const changed = this.#changedTo === 'disk' ? undefined : { changedTo: this.#changedTo }
+    recorder.record({ kind: 'node-started', run, ...fate, ...changed })
     const options = ['--config', config, '--port', String(port), '--data', data]
     if (workers > 0) options.push('--workers', String(workers))
     const process = NodeProcess.spawn({

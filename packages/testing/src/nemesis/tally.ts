@@ -5,12 +5,18 @@ export interface Tally {
   cuts: number
   halfOpens: number
   freezes: number
+  /** Times that the server stood still for longer than publication ids are remembered, or a sync may take. */
+  longFreezes: number
   /** Of one worker, while the server goes on. */
   workerKills: number
   workerFreezes: number
   wipes: number
   restores: number
   clockJumps: number
+  /** Starts with other rules than the run before had. */
+  ruleChanges: number
+  /** Publications that were sent again in time and held up until they were too old. */
+  heldFrames: number
   fullDisks: number
   failedSyncs: number
   /** Syncs that took long. */
@@ -25,11 +31,14 @@ export const newTally = (): Tally => ({
   cuts: 0,
   halfOpens: 0,
   freezes: 0,
+  longFreezes: 0,
   workerKills: 0,
   workerFreezes: 0,
   wipes: 0,
   restores: 0,
   clockJumps: 0,
+  ruleChanges: 0,
+  heldFrames: 0,
   fullDisks: 0,
   failedSyncs: 0,
   heldSyncs: 0,

@@ -5,7 +5,7 @@ import { between } from '../workload/world.js'
 import type { NodeFault } from './node-faults.js'
 
 /** One of the processes that a process started; undefined: it has none. Linux only. */
-const aChildOf = async (pid: number, random: Random): Promise<number | undefined> => {
+export const aChildOf = async (pid: number, random: Random): Promise<number | undefined> => {
   const children = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim().split(' ').map(Number)
   return children[between(random, 0, children.length - 1)]
 }

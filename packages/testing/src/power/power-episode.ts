@@ -5,7 +5,8 @@ import { newTally } from '../nemesis/tally.js'
 import { FaultProxy } from '../proxy/fault-proxy.js'
 import { Random } from '../random.js'
 import { Recorder } from '../recorder/recorder.js'
-import { calm, settle, until } from '../soak/calm.js'
+import { calm, settle } from '../soak/calm.js'
+import { until } from '../until.js'
 import type { Episode } from '../soak/episode.js'
 import { CHANNELS, MAX_PAYLOAD_BYTES } from '../workload/server-config.js'
 import { Workload } from '../workload/workload.js'
@@ -60,6 +61,7 @@ export const runPowerEpisode = async (options: PowerEpisodeOptions): Promise<Epi
     url: `ws://127.0.0.1:${proxy.port}/ws`,
     recorder,
     runOf: node.runOf,
+    connectionOf: (clientPort) => proxy.connectionOf(clientPort),
     maxPayloadBytes: MAX_PAYLOAD_BYTES,
     fail: (what) => failures.push(what),
     random: (name) => new Random(seedOf(seed, name)),
@@ -68,7 +70,7 @@ export const runPowerEpisode = async (options: PowerEpisodeOptions): Promise<Epi
   let workload: Workload | undefined
   try {
     await node.start()
-    workload = new Workload(world, CHANNELS)
+    workload = new Workload(world, { channels: CHANNELS })
     const parts = { node, proxy, recorder, workload, random: world.random('power') }
     while (tally.powerFailures < wanted && node.failures.length === 0) {
       tally.powerFailures += await failOnce(parts)

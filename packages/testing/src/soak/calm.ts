@@ -1,17 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { until } from '../until.js'
 import type { Workload } from '../workload/workload.js'
 import type { World } from '../workload/world.js'
 
-const POLL_MS = 20
 const MARK_MS = 1000
 const SETTLE_MS = 5000
-
-/** Resolves once it is so, or the time is over; says whether it is so. */
-export const until = async (condition: () => boolean, limitMs: number): Promise<boolean> => {
-  const untilMs = performance.now() + limitMs
-  while (!condition() && performance.now() < untilMs) await sleep(POLL_MS)
-  return condition()
-}
 
 /** Publishes markers until everybody, and some who read everything there is, got one of them. */
 const everybodyComplete = async (workload: Workload, world: World, deadlineMs: number): Promise<void> => {

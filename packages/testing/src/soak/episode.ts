@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { History } from '../checker/history.js'
 import { fullDisk, SYNC_FAULTS } from '../nemesis/disk-faults.js'
+import { FREEZE_BEYOND_FLUSH, FREEZES_BEYOND_WINDOW, WORKER_FREEZES_BEYOND_WINDOW } from '../nemesis/long-freezes.js'
 import { NODE_FAULTS, type NodeFault } from '../nemesis/node-faults.js'
+import { RULE_CHANGES } from '../nemesis/rule-changes.js'
 import { ServerUnderTest } from '../nemesis/server-under-test.js'
 import { SmallDisk } from '../nemesis/small-disk.js'
 import { storm } from '../nemesis/storm.js'
@@ -12,7 +14,14 @@ import { WORKER_FAULTS } from '../nemesis/worker-faults.js'
 import { FaultProxy } from '../proxy/fault-proxy.js'
 import { Random } from '../random.js'
 import { Recorder } from '../recorder/recorder.js'
-import { CHANNELS, MAX_PAYLOAD_BYTES, writeServerConfig } from '../workload/server-config.js'
+import {
+  BRIEF_WINDOW_MS,
+  CHANGING_CHANNELS,
+  channelsWith,
+  DEDUPE_WINDOW_MS,
+  MAX_PAYLOAD_BYTES,
+  writeServerConfig,
+} from '../workload/server-config.js'
 import { Workload } from '../workload/workload.js'
 import { seedOf, type World } from '../workload/world.js'
 import { calm, settle } from './calm.js'
@@ -33,6 +42,11 @@ export interface EpisodeOptions {
   readonly first?: readonly string[]
   /** Whether the data directory is on a file system of its own, in memory, that gets full. Default: every other seed. */
   readonly smallDisk?: boolean
+  /**
+   * Whether publication ids are remembered for seconds only, so that processes stand still and frames are held up for longer.
+   * Default: every third seed.
+   */
+  readonly briefWindow?: boolean
 }
 
 export interface Episode {
@@ -65,15 +79,20 @@ export const runEpisode = async (options: EpisodeOptions): Promise<Episode> => {
   } = options
   const dir = await mkdtemp(join(tmpdir(), 'tidings-faults-'))
   const disk = (options.smallDisk ?? seed % 2 === 0) ? await SmallDisk.mount(join(dir, 'disk')) : undefined
-  const recorder = new Recorder({ channels: CHANNELS, maxRssBytes: MAX_RSS_BYTES })
+  const briefWindow = options.briefWindow ?? seed % 3 === 0
+  const dedupeWindowMs = briefWindow ? BRIEF_WINDOW_MS : DEDUPE_WINDOW_MS
+  const channels = channelsWith(dedupeWindowMs)
+  const recorder = new Recorder({ channels: [...channels, ...CHANGING_CHANNELS], maxRssBytes: MAX_RSS_BYTES })
   const proxy = await FaultProxy.listen({ targetPort: 1 })
   const data = join(disk instanceof SmallDisk ? disk.dir : dir, 'data')
-  const server = new ServerUnderTest({ dir, data, config: writeServerConfig(dir), program, workers, proxy, recorder })
+  const config = writeServerConfig(dir, dedupeWindowMs)
+  const server = new ServerUnderTest({ dir, data, config, program, workers, proxy, recorder })
   const failures: string[] = []
   const world: World = {
     url: `ws://127.0.0.1:${proxy.port}/ws`,
     recorder,
     runOf: server.runOf,
+    connectionOf: (clientPort) => proxy.connectionOf(clientPort),
     maxPayloadBytes: MAX_PAYLOAD_BYTES,
     fail: (what) => failures.push(what),
     random: (name) => new Random(seedOf(seed, name)),
@@ -83,16 +102,21 @@ export const runEpisode = async (options: EpisodeOptions): Promise<Episode> => {
   const nodeFaults: readonly [NodeFault, ...NodeFault[]] = [
     ...NODE_FAULTS,
     ...SYNC_FAULTS,
+    RULE_CHANGES,
+    FREEZE_BEYOND_FLUSH,
+    ...(briefWindow ? FREEZES_BEYOND_WINDOW : []),
     ...(workers > 0 ? WORKER_FAULTS : []),
+    ...(workers > 0 && briefWindow ? WORKER_FREEZES_BEYOND_WINDOW : []),
     ...(disk instanceof SmallDisk ? [fullDisk(disk)] : []),
   ]
   const begin = first.flatMap((wanted) => nodeFaults.find(({ name }) => name === wanted) ?? [])
-  const parts = { begin, server, proxy, recorder, tally, copies: [], linkRandom, random, nodeFaults, emphasis }
+  const parts = { begin, server, proxy, recorder, tally, world, copies: [], linkRandom, random, nodeFaults, emphasis }
   let workload: Workload | undefined
   const measuring = setInterval(() => server.measure(), MEASURE_MS)
   try {
     await server.start({ store: 'kept' })
-    workload = new Workload(world, CHANNELS)
+    const onHeld = (): void => void (tally.heldFrames += 1)
+    workload = new Workload(world, { channels, ...(briefWindow ? { onHeld } : undefined) })
     const storms = Math.max(1, Math.round(durationMs / STORM_MS))
     for (let count = 0; count < storms && server.crashes.length === 0; count += 1) {
       await storm(parts, durationMs / storms)

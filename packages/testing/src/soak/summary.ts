@@ -43,7 +43,7 @@ export class Summary {
   /** One figure a line. */
   lines(): readonly string[] {
     const { kills, cuts, halfOpens, freezes, wipes, restores, twins, clockJumps } = this.tally
-    const { workerKills, workerFreezes } = this.tally
+    const { workerKills, workerFreezes, longFreezes, ruleChanges, heldFrames } = this.tally
     const { fullDisks, failedSyncs, heldSyncs, powerFailures } = this.tally
     const onDisk = { 'full disks': fullDisks, 'failed syncs': failedSyncs, 'held syncs': heldSyncs }
     const pairs = (counts: object): string =>
@@ -58,7 +58,8 @@ export class Summary {
       `cuts: ${cuts}`,
       `disk faults: ${pairs({ ...onDisk, 'power failures': powerFailures, wipes, restores, 'two copies at once': twins })}`,
       ...(workerKills + workerFreezes > 0 ? [`workers: ${pairs({ killed: workerKills, frozen: workerFreezes })}`] : []),
-      `other faults: ${pairs({ 'half-open': halfOpens, freezes, 'clock jumps': clockJumps })}`,
+      `other faults: ${pairs({ 'half-open': halfOpens, freezes, 'clock jumps': clockJumps, 'rule changes': ruleChanges })}`,
+      `beyond the windows: ${pairs({ 'long freezes': longFreezes, 'held frames': heldFrames })}`,
       ...[...this.untried].map((fault) => `not tried here: ${fault}`),
       `gaps: ${pairs(this.gaps)}`,
       `needless gaps: ${this.needlessGaps}`,

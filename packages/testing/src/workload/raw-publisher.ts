@@ -7,7 +7,15 @@ import { WireSession } from './wire-session.js'
 import { between, oneOf, type Publisher, type World } from './world.js'
 
 /** What the clients of one user published lately, so that one can repeat what another one did. */
-export type Recent = { readonly channel: string; readonly id: string; readonly data: PublicationData }[]
+export type Recent = Sent[]
+
+interface Sent {
+  readonly channel: string
+  readonly id: string
+  readonly data: PublicationData
+  /** When it was handed out for the first time, on the recorder's clock. */
+  readonly firstMs: number
+}
 
 export interface RawPublisherOptions {
   readonly name: string
@@ -18,11 +26,8 @@ export interface RawPublisherOptions {
   readonly recent: Recent
 }
 
-interface Pending {
+interface Pending extends Sent {
   readonly attempt: number
-  readonly channel: string
-  readonly id: string
-  readonly data: PublicationData
   sendings: number
 }
 
@@ -46,6 +51,8 @@ export class RawPublisher implements Publisher {
   #isResting = false
   #isOver = false
   #count = 0
+  /** How long after its first sending the server lets a publication be sent again. */
+  #retryWindowMs = 0
 
   constructor(world: World, options: RawPublisherOptions) {
     this.#world = world
@@ -93,7 +100,7 @@ export class RawPublisher implements Publisher {
     if (this.#isResting || this.#pending.size >= MAX_PENDING) return
     const { channels, recent, name } = this.#options
     const old = recent[between(this.#random, 0, recent.length - 1)]
-    if (old !== undefined && this.#random.chance(0.15)) {
+    if (old !== undefined && this.#random.chance(0.15) && this.#mayRepeat(old)) {
       const data = this.#random.chance(0.3) ? `other than before ${this.#count}` : old.data
       this.#publish({ ...old, data })
       return
@@ -104,6 +111,7 @@ export class RawPublisher implements Publisher {
       channel,
       id: `${name}-${this.#count}`,
       data: randomData(this.#random, this.#world.maxPayloadBytes),
+      firstMs: this.#world.recorder.nowMs,
     }
     recent.push(publication)
     if (recent.length > MAX_RECENT) recent.shift()
@@ -141,7 +149,11 @@ export class RawPublisher implements Publisher {
     if (this.#isOver) return
     if (message.type === 'connected') {
       this.#isConnected = true
-      for (const pending of this.#pending) this.#send([pending])
+      this.#retryWindowMs = message.retryWindowMs
+      for (const pending of this.#pending) {
+        if (this.#mayRepeat(pending)) this.#send([pending])
+        else this.#giveUp(pending, 'outcome-unknown')
+      }
       return
     }
     if (!('id' in message)) return
@@ -150,6 +162,16 @@ export class RawPublisher implements Publisher {
     this.#asked.delete(message.id)
     if (message.type === 'published') this.#acknowledged(pending, message)
     else if (message.type === 'error') this.#failed(pending, message)
+  }
+
+  #mayRepeat({ firstMs }: Sent): boolean {
+    return this.#world.recorder.nowMs - firstMs < this.#retryWindowMs
+  }
+
+  /** It will not be sent again, and nobody can know whether it was stored. */
+  #giveUp(pending: Pending, code: string): void {
+    this.#pending.delete(pending)
+    this.#world.recorder.record({ kind: 'unknown', attempt: pending.attempt, code })
   }
 
   #acknowledged(pending: Pending, reply: Extract<ServerMessage, { type: 'published' }>): void {

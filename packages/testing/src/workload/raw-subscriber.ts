@@ -35,6 +35,10 @@ export class RawSubscriber implements Subscriber {
   #sub = 0
   #askedMs = 0
   #sleepMs = 0
+  /** Resolves when it may come back. */
+  #mayReturn: Promise<void> | undefined
+  /** Whether its latest subscription was given all there was. */
+  isCaughtUp = false
   #phase: 'off' | 'asked' | 'on' | 'leaving' = 'off'
   #hasLeft = false
   /** Publishes that are not answered, by the id of their command. */
@@ -67,6 +71,12 @@ export class RawSubscriber implements Subscriber {
   /** Its connection ends, and it comes back only after a while. */
   sleep(ms: number): void {
     this.#sleepMs = ms
+    this.#session?.end()
+  }
+
+  /** Its connection ends, and it comes back only once this has resolved. */
+  sleepUntil(mayReturn: Promise<void>): void {
+    this.#mayReturn = mayReturn
     this.#session?.end()
   }
 
@@ -113,8 +123,10 @@ export class RawSubscriber implements Subscriber {
       this.#giveUp()
       if (this.#phase !== 'off' && !this.#isOver()) this.#record({ kind: 'lost', subscription: this.#subscription })
       this.#phase = 'off'
+      this.isCaughtUp = false
       await sleep(this.#sleepMs + between(this.#random, FIRST_RETRY_MS, 5 * FIRST_RETRY_MS))
       this.#sleepMs = 0
+      await this.#mayReturn
     }
   }
 
@@ -173,6 +185,7 @@ export class RawSubscriber implements Subscriber {
       case 'caught-up': {
         const { position } = message
         this.#position = position
+        this.isCaughtUp = true
         this.#record({ kind: 'caught-up', subscription: this.#subscription, position })
         break
       }

@@ -13,6 +13,8 @@ export interface SdkPublisherOptions {
   readonly channels: readonly [string, ...string[]]
   readonly codec?: Codec
   readonly perSecond: number
+  /** Whether it publishes the same twice now and then. */
+  readonly repeats: boolean
 }
 
 const MAX_UNSETTLED = 40
@@ -116,7 +118,7 @@ export class SdkPublisher implements Publisher {
     const id = `${this.#options.name}-${this.#count}`
     const data = randomData(this.#random, this.#world.maxPayloadBytes)
     const key = this.#random.chance(0.1) ? { key: `key ${between(this.#random, 1, 5)}` } : {}
-    const times = this.#random.chance(0.1) ? 2 : 1
+    const times = this.#options.repeats && this.#random.chance(0.1) ? 2 : 1
     for (let time = 0; time < times; time += 1) this.#publish({ channel, data, id, ...key })
   }
 

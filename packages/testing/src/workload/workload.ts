@@ -4,6 +4,7 @@ import { msgpackCodec } from '@tidings/protocol/msgpack'
 import type { Random } from '../random.js'
 import type { ChannelFacts } from '../checker/history.js'
 import type { ClientLink } from './client-link.js'
+import { HeldRepeats } from './held-repeats.js'
 import { HistoryReader } from './history-reader.js'
 import { randomData } from './payload.js'
 import { RawPublisher, type Recent } from './raw-publisher.js'
@@ -30,6 +31,15 @@ const RAW_PUBLISHERS = [
   { name: 'raw-2', user: 'cleo', codec: msgpackCodec, perSecond: 25 },
 ] as const
 
+/** Clients whose repeats are held up, where publication ids are remembered for a brief window. */
+const HELD_REPEATS = ['held-1', 'held-2', 'held-3', 'held-4', 'held-5', 'held-6'] as const
+
+export interface WorkloadOptions {
+  readonly channels: readonly [ChannelFacts, ...ChannelFacts[]]
+  /** Repeats are held up until the server may have forgotten their ids: present where that takes seconds. */
+  readonly onHeld?: () => void
+}
+
 /** Publishers and subscribers on every channel, who join, leave, sleep and come back as the seed says. */
 export class Workload {
   readonly #world: World
@@ -37,6 +47,7 @@ export class Workload {
   readonly #channels: readonly [ChannelFacts, ...ChannelFacts[]]
   readonly #publishers: { readonly sdk: readonly SdkPublisher[]; readonly raw: readonly RawPublisher[] }
   readonly #historyReader: HistoryReader
+  readonly #heldRepeats: readonly HeldRepeats[]
   readonly #marker: { readonly client: Client; readonly link: ClientLink; readonly user: string }
   /** Clients with subscriptions to many channels. */
   readonly #shared: readonly [LinkedClient, ...LinkedClient[]]
@@ -49,18 +60,24 @@ export class Workload {
   /** Publishes of the clients that share subscriptions, not settled yet. */
   #unsettled = 0
 
-  constructor(world: World, channels: readonly [ChannelFacts, ...ChannelFacts[]]) {
+  constructor(world: World, { channels, onHeld }: WorkloadOptions) {
     const names = channels.map(({ name }) => name) as [string, ...string[]]
     const recent: Recent = []
     this.#world = world
     this.#random = world.random('workload')
     this.#channels = channels
     this.#publishers = {
-      sdk: SDK_PUBLISHERS.map((options) => new SdkPublisher(world, { ...options, channels: names })),
+      // An application that asks for the same twice may have the second one sent when the first one's id is forgotten.
+      sdk: SDK_PUBLISHERS.map(
+        (options) => new SdkPublisher(world, { ...options, channels: names, repeats: onHeld === undefined }),
+      ),
       raw: RAW_PUBLISHERS.map((options) => new RawPublisher(world, { ...options, channels: names, recent })),
     }
     const kept = channels.filter(({ durability }) => durability !== 'none').map(({ name }) => name)
     this.#historyReader = new HistoryReader(world, 'historian', kept as [string, ...string[]])
+    const { dedupeWindowMs } = channels[0]
+    const held = onHeld === undefined ? [] : HELD_REPEATS.map((name) => ({ name, onHeld }))
+    this.#heldRepeats = held.map((each) => new HeldRepeats(world, { ...each, channels: names, dedupeWindowMs }))
     this.#shared = [openClient(world, 'tab-1'), openClient(world, 'tab-2', { codec: msgpackCodec })]
     this.#marker = { ...openClient(world, 'marker'), user: 'marker' }
     for (const { name } of channels) for (let count = 0; count < PER_CHANNEL; count += 1) this.#join(name, count)
@@ -127,6 +144,7 @@ export class Workload {
     this.#marker.client.close()
     for (const { client } of this.#shared) client.close()
     this.#historyReader.stop()
+    for (const each of this.#heldRepeats) each.stop()
     for (const subscriber of this.#subscribers) subscriber.leave()
   }
 

@@ -2,6 +2,7 @@ import { createClient, type Client } from '@tidings/client'
 import type { Codec } from '@tidings/protocol'
 import type { Random } from '../random.js'
 import type { Recorder } from '../recorder/recorder.js'
+import type { ProxiedConnection } from '../proxy/proxied-connection.js'
 import { ClientLink, type RunOf } from './client-link.js'
 
 /** What every actor of a workload gets. */
@@ -9,6 +10,8 @@ export interface World {
   readonly url: string
   readonly recorder: Recorder
   readonly runOf: RunOf
+  /** The connection of the client with this port, as the proxy has it. */
+  connectionOf(clientPort: number): ProxiedConnection | undefined
   readonly maxPayloadBytes: number
   /** Something happened that no fault explains, such as a subscription that was refused. */
   fail(what: string): void
