@@ -1,37 +1,19 @@
 import type { Position } from '@tidings/protocol'
 import type { ChannelLogs } from './channel-logs.js'
-import type { Findings } from './findings.js'
-import type { ChannelFacts, EventOf, HistoryEvent } from './history.js'
+import { Continuity, type ContinuityParts } from './continuity.js'
+import type { EventOf, HistoryEvent } from './history.js'
 import type { OwnEcho } from './own-echo.js'
-import { contentOf, type Publishes } from './publishes.js'
-import type { Parting, Stores } from './stores.js'
+import { contentOf } from './publishes.js'
 
 type Item = EventOf<'item'>
 type Gap = EventOf<'gap'>
 type Joined = EventOf<'joined'>
 
-export interface StreamParts {
-  readonly channel: ChannelFacts
+export interface StreamParts extends ContinuityParts {
   readonly logs: ChannelLogs
-  readonly publishes: Publishes
-  readonly stores: Stores
   readonly ownEcho: OwnEcho
-  readonly findings: Findings
   /** What comes before what, by whoever saw both: shared by all streams. */
   readonly order: Map<string, { readonly before: string; readonly event: HistoryEvent }>
-}
-
-/** A subscription must be told that its log is gone before anything else. */
-interface Fence {
-  readonly joined: Joined
-  readonly parting: Parting
-}
-
-const UNFENCED: Readonly<Record<Parting['kind'], string>> = {
-  same: '',
-  strangers: 'the log was lost, and the subscription went on without a gap epoch-changed',
-  copied: 'the log is an older copy without the last publication, and the subscription went on without a gap',
-  'rules-changed': 'the rules changed and publications were lost, and the subscription went on without a gap',
 }
 
 /** Follows what one subscription was given, in its order. */
@@ -47,17 +29,13 @@ export class Stream {
   /** The last event that said where it is. */
   #at: HistoryEvent | undefined
   #joined: Joined | undefined
-  /** The run whose log its position is of. */
-  #positionRun: number | undefined
-  #fence: Fence | undefined
-  #mayFence = true
-  /** After a change of rules: the log that its position is of, until a gap parts it from there. */
-  #formerLog: string | undefined
+  readonly #continuity: Continuity
   readonly #seen = new Map<Position, Item>()
 
   constructor(parts: StreamParts, event: EventOf<'subscribe'>) {
     this.#parts = parts
     this.#client = event.client
+    this.#continuity = new Continuity(parts)
     if (event.wholeLog !== true || !parts.channel.keepsAll) return
     this.#offset = 0
     this.#at = event
@@ -82,37 +60,17 @@ export class Stream {
   }
 
   joined(event: Joined): void {
-    const { channel, stores, findings } = this.#parts
     this.#joined = event
     if (this.#position === undefined && event.position !== undefined) {
       this.#position = event.position
       this.#at = event
     }
-    if (event.run === undefined) return
-    if (this.#positionRun === undefined) {
-      this.#positionRun = event.run
-      return
-    }
-    const parting = stores.parting(channel, this.#positionRun, event.run)
-    this.#mayFence = parting.kind !== 'same'
-    if (parting.kind === 'rules-changed') this.#formerLog = stores.logOf(channel, this.#positionRun)
-    this.#fence = this.#isLost(parting) ? { joined: event, parting } : undefined
-    if (this.#fence !== undefined) findings.eligible('C7')
-  }
-
-  /** Whether the publication it is at cannot be in a log that parted so. */
-  #isLost(parting: Parting): boolean {
-    if (parting.kind === 'same') return false
-    if (parting.kind === 'strangers') return true
-    if (parting.kind === 'rules-changed') return parting.isLossy
-    const { publishes, channel } = this.#parts
-    const sentMs = this.#item === undefined ? undefined : publishes.sentMs(channel.name, this.#item)
-    return sentMs !== undefined && sentMs > parting.atMs
+    this.#continuity.joined(event, this.#item)
   }
 
   item(event: Item): void {
     const { findings, publishes, channel } = this.#parts
-    this.#checkFence(event)
+    this.#continuity.check(this.#at, event)
     publishes.checkItem(channel.name, event)
     this.#checkEcho(event)
     this.#passOver(event.offset - 1)
@@ -127,7 +85,7 @@ export class Stream {
     this.#position = event.position
     this.#item = event
     this.#itemRun = event.run
-    if (event.run !== undefined) this.#positionRun = event.run
+    this.#continuity.movedTo(event.run)
     this.#at = event
   }
 
@@ -224,13 +182,9 @@ export class Stream {
       findings.violation('C3', 'a gap in its place', summary, [this.#at, event])
     }
     if (this.#isNeedless(event)) findings.needlessGap([this.#at, this.#joined, event])
-    if (event.reason === 'epoch-changed' || this.#formerLog !== undefined) {
-      this.#formerLog = undefined
-      this.#fence = undefined
-      this.#positionRun = this.#joined?.run
-      this.#mayFence = false
+    if (this.#continuity.gap(event.reason, this.#joined?.run)) {
       this.#offset = undefined
-      // It begins anew: a log that it comes back to may give it again what it had.
+      // A log that it comes back to later may give it again what it had.
       this.#seen.clear()
     } else {
       const { offset } = this
@@ -251,26 +205,26 @@ export class Stream {
     if (passed !== undefined && ownEcho.find(channel.name, this.#client, passed.content) === undefined) return false
     if (passed === undefined || this.offset === undefined) this.#offset = passed?.offset
     // What it passed was of the log that its position is of, and the gap may come from another one.
-    else this.#passOver(passed.offset, this.#positionRun)
+    else this.#passOver(passed.offset, this.#continuity.run)
     return this.#offset === passed?.offset
   }
 
   #isNeedless({ reason, missed }: Gap): boolean {
     const { channel } = this.#parts
     if (missed === 0 || reason === 'skipped') return missed === 0
-    if (this.#formerLog !== undefined) return false
-    if (reason === 'epoch-changed') return this.#joined?.run !== undefined && !this.#mayFence
+    if (this.#continuity.formerLog !== undefined) return false
+    if (reason === 'epoch-changed') return this.#joined?.run !== undefined && !this.#continuity.mayBegin
     return channel.keepsAll && (reason === 'trimmed' || reason === 'expired')
   }
 
   caughtUp(event: EventOf<'caught-up'>): void {
-    this.#checkFence(event)
+    this.#continuity.check(this.#at, event)
     this.#checkComplete(event)
     this.#checkFormerLog(event)
     const { logs, channel } = this.#parts
     this.#passOver(logs.offsetOf(channel.name, event.position))
     this.#position = event.position
-    if (this.#joined?.run !== undefined && this.#fence === undefined) this.#positionRun = this.#joined.run
+    this.#continuity.caughtUp(this.#joined?.run)
   }
 
   /** What was acknowledged before it joined is not after where it caught up. */
@@ -292,21 +246,13 @@ export class Stream {
   #checkFormerLog(event: HistoryEvent): void {
     const { logs, findings } = this.#parts
     const { offset } = this
-    if (this.#formerLog === undefined || this.#joined === undefined || offset === undefined) return
-    const highest = logs.highest(this.#formerLog, this.#joined.askedMs)
-    this.#formerLog = undefined
+    const { formerLog } = this.#continuity
+    if (formerLog === undefined || this.#joined === undefined || offset === undefined) return
+    const highest = logs.highest(formerLog, this.#joined.askedMs)
     if (highest === undefined) return
     findings.eligible('C3')
     if (this.hasAllTo(highest.offset)) return
     const summary = `the rules changed, and #${highest.offset} is missing after #${offset} without a gap`
     findings.violation('C3', 'a gap where rules changed', summary, [this.#at, highest.event, this.#joined, event])
-  }
-
-  #checkFence(event: HistoryEvent): void {
-    const fence = this.#fence
-    if (fence === undefined) return
-    this.#fence = undefined
-    const summary = UNFENCED[fence.parting.kind]
-    this.#parts.findings.violation('C7', 'positions are fenced', summary, [this.#at, fence.joined, event])
   }
 }
