@@ -79,6 +79,24 @@ describe('tidings publish', () => {
     })
   })
 
+  it.each([[], ['--msgpack']])('refuses data that no server takes, and names the path (%s)', async (...flags) => {
+    const { url } = await memoryServer()
+    const { exitCode, stdout, stderr } = await ended(
+      'publish',
+      'a',
+      String.raw`{"a":["\ud83d"]}`,
+      '--url',
+      url,
+      ...flags,
+    )
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' })
+    expect(stderr).toContain(
+      'It cannot be published: data.a[0]: half a surrogate pair is not plain JSON (bad-payload).',
+    )
+    const lines = await tidings('publish', 'a', '--url', url, ...flags).input(String.raw`"\ud83d"`).ended
+    expect(lines).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('Line 1 was not published') as string })
+  })
+
   it('yields the first publication when its id is used again by the same user', async () => {
     const { url } = await memoryServer()
     const publish = (data: string) => ended('publish', 'a', data, '--id', 'one', '--token', 'ann', '--url', url)

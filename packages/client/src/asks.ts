@@ -34,7 +34,7 @@ export class Asks {
         resolve(result)
       }
       const send = (): void => {
-        if (isSent || !this.#commands.limits) return
+        if (isSent || !this.#commands.limits || this.#commands.mustWait(command)) return
         isSent = true
         this.#commands.send(command, (reply) => {
           // Without a reply it stays open for the next session.
@@ -49,7 +49,8 @@ export class Asks {
     })
   }
 
-  opened(): void {
+  /** Sends those that wait and may be sent. */
+  resume(): void {
     for (const send of this.#open.values()) send()
   }
 

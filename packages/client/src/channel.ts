@@ -1,7 +1,7 @@
 import type { ChannelDefinition } from '@tidings/contract'
 import type { HistoryReply } from '@tidings/protocol'
 import type { Asks } from './asks.js'
-import { plainData } from './plain-data.js'
+import { checkTexts, sizedCopy } from './plain-data.js'
 import type { PublishQueue } from './publish-queue.js'
 import { randomId } from './random-id.js'
 import { type FailedResult, failed } from './tidings-error.js'
@@ -48,8 +48,10 @@ export const createChannel = (
 ): Channel => {
   const publish = (data: unknown, options: PublishOptions, publicationId: string): Promise<PublishResult> => {
     const { key, tags, echo, signal } = options
-    const copy = plainData(data)
-    const problem = schemaProblem(definition?.data, data)
+    const copy = sizedCopy(data)
+    checkTexts({ id: publicationId, key })
+    checkTexts(tags)
+    const problem = schemaProblem(definition?.data, copy.data)
     const over = problem === undefined ? link.begin() : failed('invalid-data', problem)
     if (over) return Promise.resolve(over)
     const command = {
@@ -67,16 +69,19 @@ export const createChannel = (
   return {
     name: channel,
     presence: link.presence(channel),
-    subscribe: (options = {}) => link.subscribe(channel, options),
+    subscribe: (options = {}) => {
+      checkTexts({ from: options.from })
+      return link.subscribe(channel, options)
+    },
     publish: (data, options = {}) => {
       const id = options.id ?? randomId()
       const result = publish(data, options, id)
       return { id, then: (...callbacks) => result.then(...callbacks) }
     },
-    history: async ({ direction, from, at, limit, signal } = {}) => {
+    history: ({ direction, from, at, limit, signal } = {}) => {
+      checkTexts({ from })
       const command = { type: 'history', channel, direction, from, at, limit } as const
-      const reply = await link.asks.ask('history', command, signal)
-      return 'ok' in reply ? reply : page(reply)
+      return link.asks.ask('history', command, signal).then((reply) => ('ok' in reply ? reply : page(reply)))
     },
   }
 }

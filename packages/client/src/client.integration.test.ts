@@ -73,6 +73,25 @@ test('publishes and subscribes with both codecs', async () => {
   expect(bob.user).toBe('bob')
 })
 
+test('gives up a publish that the server cannot read, and everything else gets through', async () => {
+  const node = await start()
+  const encode = (message: object): Uint8Array => {
+    const frame = Buffer.from(msgpackCodec.encode(message))
+    const at = frame.indexOf('poison')
+    // Not UTF-8: what an encoder makes of half a surrogate pair.
+    return at < 0 ? frame : frame.fill(0xff, at, at + 1)
+  }
+  const client = testClient<typeof app>({ url: node.url, token: 'ann', codec: { ...msgpackCodec, encode } })
+  const lobby = client.channel('chat:{room}', { room: 'lobby' })
+  const items = lobby.subscribe()[Symbol.asyncIterator]()
+  const entered = lobby.presence.enter({ name: 'ann' })
+  const sent = [lobby.publish({ n: 1 }), lobby.publish({ n: 2 }, { key: 'poison' }), lobby.publish({ n: 3 })]
+  const results = await Promise.all(sent)
+  expect(results.map(({ ok }) => ok)).toEqual([true, false, true])
+  expect(await entered).toMatchObject({ ok: true })
+  expect(numbers(await take(items, 2)).sort()).toEqual([1, 3])
+})
+
 test('loses nothing and repeats nothing while connections are cut all the time', async () => {
   const node = await start()
   const publisher = clientOf(node, 'ann').channel('chat:{room}', { room: 'lobby' })

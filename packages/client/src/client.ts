@@ -47,6 +47,7 @@ class TidingsClient implements ChannelLink, SubscriptionLink {
       settings.codec,
       (frame) => this.#connection.transmit(frame),
       () => this.#connection.fail('reply-timeout'),
+      () => this.#freed(),
     )
     this.asks = new Asks(this.commands, () => this.begin())
     this.publishes = new PublishQueue(this.commands, settings)
@@ -55,8 +56,8 @@ class TidingsClient implements ChannelLink, SubscriptionLink {
       opened: (connected) => this.#opened(connected),
       message: (message) => this.#message(message as unknown as ServerMessage),
       silent: () => this.commands.send({ type: 'ping' }, noop),
-      lost: () => {
-        this.commands.lost()
+      lost: (isBlamed) => {
+        this.commands.lost(isBlamed)
         for (const subscription of this.#subscriptions.values()) subscription.lost()
       },
       ended: (reason) => this.#ended(reason),
@@ -137,8 +138,15 @@ class TidingsClient implements ChannelLink, SubscriptionLink {
     for (const subscription of this.#subscriptions.values()) subscription.join()
     // First who is here: what else was asked may be about that.
     this.#presence.opened()
-    this.asks.opened()
+    this.asks.resume()
     this.publishes.opened(user, retryWindowMs)
+  }
+
+  /** Sends what had to wait. */
+  #freed(): void {
+    for (const subscription of this.#subscriptions.values()) subscription.join()
+    this.asks.resume()
+    this.publishes.schedule()
   }
 
   #message(message: ServerMessage): void {

@@ -1,6 +1,6 @@
-import { jsonCodec, type Reply } from '@tidings/protocol'
+import { jsonCodec } from '@tidings/protocol'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { Commands } from './commands.js'
+import { type Answer, Commands } from './commands.js'
 
 const LIMITS = { maxFrameBytes: 65_536, maxPayloadBytes: 16_384, maxSubscriptions: 100, maxHistoryPage: 100 }
 
@@ -9,7 +9,12 @@ afterEach(() => void vi.useRealTimers())
 
 const open = (): { readonly commands: Commands; readonly stalled: ReturnType<typeof vi.fn> } => {
   const stalled = vi.fn()
-  const commands = new Commands(jsonCodec, () => undefined, stalled as () => void)
+  const commands = new Commands(
+    jsonCodec,
+    () => undefined,
+    stalled as () => void,
+    () => undefined,
+  )
   commands.limits = LIMITS
   return { commands, stalled }
 }
@@ -39,7 +44,7 @@ test('a session that owes a reply and only answers pings is overdue', () => {
 test('without a session a command is answered as lost, and nothing waits for it', () => {
   const { commands, stalled } = open()
   commands.lost()
-  const replies: (Reply | undefined)[] = []
+  const replies: (Answer | undefined)[] = []
   commands.send({ type: 'ping' }, (reply) => replies.push(reply))
   commands.limits = LIMITS
   vi.advanceTimersByTime(120_000)

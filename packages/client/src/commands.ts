@@ -1,5 +1,6 @@
-import type { AnnouncedLimits, Codec, Command, Reply } from '@tidings/protocol'
+import type { AnnouncedLimits, Codec, Command, ErrorReply, Reply } from '@tidings/protocol'
 import { utf8Bytes } from './plain-data.js'
+import type { Failure } from './tidings-error.js'
 
 /** How long a session may owe replies without giving any. */
 const REPLY_TIMEOUT_MS = 30_000
@@ -12,45 +13,80 @@ type Unnumbered<Type> = Type extends Command
   : never
 export type NewCommand = Unnumbered<Command>
 
-/** undefined: the session ended first, and whether the command was carried out is not known. */
-export type OnReply = (reply?: Reply) => void
+/** A reply of the server, or an error that the SDK gives itself. */
+export type Answer = Exclude<Reply, ErrorReply> | (Omit<ErrorReply, 'code'> & Failure)
 
-/** One session's commands: numbers them, packs those of one turn into frames, and finds each reply its asker. */
+/** undefined: the session ended first, and whether the command was carried out is not known. */
+export type OnReply = (reply?: Answer) => void
+
+interface Pending {
+  /** Identifies the command across sessions. */
+  readonly key: object
+  readonly onReply: OnReply
+}
+
+/**
+ * Numbers the commands of a session, packs those of one turn into frames, and passes each reply to its asker.
+ *
+ * When the server closes the connection because it cannot read a frame, every unanswered command is a suspect. Suspects are
+ * sent again one at a time; one after which the same happens again is answered with `bad-frame`.
+ */
 export class Commands {
   readonly #codec: Codec
   readonly #transmit: (frame: string | Uint8Array) => void
   readonly #stalled: () => void
-  readonly #pending = new Map<number, OnReply>()
+  readonly #freed: () => void
+  readonly #pending = new Map<number, Pending>()
+  readonly #suspects = new WeakSet()
+  /** The suspect that was sent and not answered. */
+  #suspect: object | undefined
   #outbox: Command[] = []
   #lastId = CONNECT_ID
   #timer: ReturnType<typeof setTimeout> | undefined
   /** Of the open session; undefined: nothing can be sent. */
   limits: AnnouncedLimits | undefined
 
-  /** `stalled` is called when replies are overdue. */
-  constructor(codec: Codec, transmit: (frame: string | Uint8Array) => void, stalled: () => void) {
+  /** `stalled` is called when replies are overdue, `freed` when commands that `mustWait` may have to no more. */
+  constructor(codec: Codec, transmit: (frame: string | Uint8Array) => void, stalled: () => void, freed: () => void) {
     this.#codec = codec
     this.#transmit = transmit
     this.#stalled = stalled
+    this.#freed = freed
   }
 
-  lost(): void {
+  /** `isBlamed`: the server could not read what it was sent. */
+  lost(isBlamed = false): void {
     this.limits = undefined
     this.#outbox = []
-    const orphans = [...this.#pending.values()]
+    this.#suspect = undefined
+    const orphans = [...this.#pending]
     this.#pending.clear()
     this.#expectReply()
-    for (const onReply of orphans) onReply()
+    for (const [id, { key, onReply }] of orphans) {
+      const message = 'the server could not read it, twice'
+      onReply(
+        isBlamed && this.#suspects.has(key)
+          ? { type: 'error', id, code: 'bad-frame', message, retryable: false }
+          : undefined,
+      )
+      if (isBlamed) this.#suspects.add(key)
+    }
   }
 
-  /** Sent at the end of this turn, in order; without a session not at all. */
-  send(command: NewCommand, onReply: OnReply): void {
+  /** Whether the command is a suspect and another one is being tried. */
+  mustWait(key: object): boolean {
+    return this.#suspect !== undefined && this.#suspects.has(key)
+  }
+
+  /** Sent at the end of this turn, in order; without a session not at all. `key` is the same when it is sent again. */
+  send(command: NewCommand, onReply: OnReply, key: object = command): void {
     if (this.limits === undefined) {
       onReply()
       return
     }
     const id = ++this.#lastId
-    this.#pending.set(id, onReply)
+    this.#pending.set(id, { key, onReply })
+    if (this.#suspects.has(key)) this.#suspect = key
     if (this.#pending.size === 1) this.#expectReply()
     if (this.#outbox.push({ ...command, id } as Command) > 1) return
     queueMicrotask(() => {
@@ -60,12 +96,16 @@ export class Commands {
     })
   }
 
-  receive(reply: Reply): void {
-    const onReply = this.#pending.get(reply.id)
+  receive(reply: Answer): void {
+    const pending = this.#pending.get(reply.id)
     this.#pending.delete(reply.id)
     // A server that owes replies and answers pings only is not well; one that owes nothing is.
     if (reply.type !== 'pong' || this.#pending.size === 0) this.#expectReply()
-    onReply?.(reply)
+    if (!pending) return
+    pending.onReply(reply)
+    if (!this.#suspects.delete(pending.key)) return
+    this.#suspect = undefined
+    this.#freed()
   }
 
   #expectReply(): void {

@@ -9,6 +9,7 @@ import type { WebSocketConstructor, WebSocketLike } from './options.js'
 import type { ClientState, ClientStateChange, DisconnectReason, Off } from './types.js'
 
 const UNAUTHORIZED: DisconnectCode = 4501
+const BAD_FRAME: DisconnectCode = 4500
 /** For the opening handshake and the reply to `connect`. */
 const CONNECT_TIMEOUT_MS = 15_000
 const PONG_TIMEOUT_MS = 10_000
@@ -27,7 +28,8 @@ export interface ConnectionEvents {
   message(message: Record<string, unknown>): void
   /** Nothing was heard for a while: send a ping. */
   silent(): void
-  lost(): void
+  /** `isBlamed`: the server closed the connection because it could not read what it was sent. */
+  lost(isBlamed: boolean): void
   /** For good: after `lost`, before the state `closed`. */
   ended(reason: DisconnectReason | undefined): void
   state(change: ClientStateChange): void
@@ -55,6 +57,7 @@ export class Connection {
   #openedAtMs = 0
   #heardAtMs = 0
   #isSilent = false
+  #isBlamed = false
   #pingIntervalMs = 0
 
   constructor(settings: Settings, events: ConnectionEvents) {
@@ -149,6 +152,7 @@ export class Connection {
       return
     }
     this.#socket = socket
+    this.#isBlamed = false
     socket.binaryType = 'arraybuffer'
     socket.onopen = () => this.transmit(codec.encode({ type: 'connect', id: CONNECT_ID, token, client: clientId }))
     socket.onmessage = ({ data }: { data: unknown }) => this.#receive(data)
@@ -158,6 +162,7 @@ export class Connection {
     socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
       // The server's own codes come with their name as the reason.
       const name = code === UNAUTHORIZED ? 'unauthorized' : (code >= 4000 && reason) || 'connection-lost'
+      this.#isBlamed = code === BAD_FRAME
       this.fail(name, reason || why || `closed with ${code}`, !mayReconnect(code), GOODBYES.includes(code))
     }
   }
@@ -239,7 +244,7 @@ export class Connection {
       if (state === 'waiting' && socket.terminate) socket.terminate()
       else socket.close(state === 'waiting' ? GIVEN_UP : 1000)
     }
-    if (wasConnected) this.#events.lost()
+    if (wasConnected) this.#events.lost(this.#isBlamed)
   }
 
   /** For good. */

@@ -1,8 +1,8 @@
 import type { JsonValue, PresenceCommand, PresenceReply } from '@tidings/protocol'
 import type { Asks } from './asks.js'
 import { type BackoffBounds, backoffMs } from './backoff.js'
-import type { Commands, NewCommand } from './commands.js'
-import { plainData } from './plain-data.js'
+import type { Commands, NewCommand, OnReply } from './commands.js'
+import { jsonCopy } from './plain-data.js'
 import type { FailedResult } from './tidings-error.js'
 import type { ChannelPresence } from './types.js'
 
@@ -17,8 +17,6 @@ interface Entry {
   /** A new one for each session and each call of `enter`; earlier attempts to enter again are over then. */
   turn: number
 }
-
-const plain = (data: JsonValue | undefined) => (data === undefined ? data : (plainData(data).data as JsonValue))
 
 const presenceCommand = (channel: string, action: PresenceCommand['action'], data?: JsonValue) =>
   ({ type: 'presence', channel, action, data }) satisfies NewCommand
@@ -48,9 +46,9 @@ export class Presence {
 
   of(channel: string): ChannelPresence {
     return {
-      enter: async (data) => this.#enter(channel, plain(data)),
+      enter: async (data) => this.#enter(channel, jsonCopy(data)),
       update: async (data) => {
-        const copy = plain(data)
+        const copy = jsonCopy(data)
         const entry = this.#entries.get(channel)
         const call = entry ? ++entry.calls : 0
         const reply = await this.#ask(channel, 'update', copy)
@@ -93,10 +91,16 @@ export class Presence {
         this.#enterAgain(channel, entry, turn, attempt + 1)
       }
     }
-    this.#commands.send(presenceCommand(channel, 'enter', entry.data), (reply) => {
+    const later = (): unknown => setTimeout(again, backoffMs(attempt, this.#backoff))
+    if (this.#commands.mustWait(entry)) {
+      later()
+      return
+    }
+    const onReply: OnReply = (reply) => {
       if (reply?.type !== 'error') return
-      if (reply.retryable) setTimeout(again, backoffMs(attempt, this.#backoff))
+      if (reply.retryable) later()
       else if (entry.turn === turn) entry.isIn = false
-    })
+    }
+    this.#commands.send(presenceCommand(channel, 'enter', entry.data), onReply, entry)
   }
 }

@@ -1,6 +1,6 @@
-import type { PublishCommand, Reply } from '@tidings/protocol'
+import type { PublishCommand } from '@tidings/protocol'
 import { backoffMs } from './backoff.js'
-import type { Commands, NewCommand } from './commands.js'
+import type { Answer, Commands, NewCommand } from './commands.js'
 import { onAbort } from './on-abort.js'
 import type { Settings } from './settings.js'
 import { startStopwatch, type Stopwatch } from './stopwatch.js'
@@ -134,7 +134,8 @@ export class PublishQueue {
         this.#fail(entry, failed('outcome-unknown', 'too old to be retried'))
         continue
       }
-      if (!entry.isSent && waitMs <= 0 && this.#sentBytes < IN_FLIGHT_BYTES) this.#send(entry)
+      const mayGo = this.#sentBytes < IN_FLIGHT_BYTES && !this.#commands.mustWait(entry.command)
+      if (!entry.isSent && waitMs <= 0 && mayGo) this.#send(entry)
       nextMs = Math.min(nextMs, leftMs(), waitMs > 0 ? waitMs : Infinity)
     }
     if (nextMs < Infinity) this.#timer = setTimeout(() => this.#pump(), Math.min(nextMs, MAX_TIMER_MS))
@@ -160,7 +161,7 @@ export class PublishQueue {
     })
   }
 
-  #answered(entry: Entry, sent: Stopwatch, reply: Reply): void {
+  #answered(entry: Entry, sent: Stopwatch, reply: Answer): void {
     if (reply.type === 'published') {
       const { position, offset, time, durability, duplicate = false } = reply
       this.#settle(entry, { ok: true, position, offset, time, durability, duplicate })

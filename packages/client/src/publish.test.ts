@@ -1,5 +1,6 @@
 import { channel, defineContract } from '@tidings/contract'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import * as z from 'zod'
 import { ScriptedServer } from '../test/scripted-server.js'
@@ -263,13 +264,31 @@ test('sends the data as it was when it was published', async () => {
   expect((await peer.published()).data).toEqual(new Uint8Array([1, 2]))
 })
 
-test('throws for data that cannot be sent', () => {
+test('throws for data that cannot be sent, and names the path', () => {
   const client = testClient({ url: 'ws://127.0.0.1:1' })
   const circular: Record<string, unknown> = {}
   circular.self = circular
-  for (const data of [undefined, () => 1, Number.NaN, { n: Infinity }, { b: new Uint8Array(1) }, circular]) {
-    expect(() => client.channel('a').publish(data)).toThrow(expect.objectContaining({ code: 'bad-payload' }) as Error)
+  const wrong = [undefined, () => 1, Number.NaN, 1n, Promise.resolve(1), new Map(), { b: new Uint8Array(1) }, circular]
+  for (const data of [...wrong, 'hello 😀'.slice(0, 7)]) {
+    expect(() => client.channel('a').publish({ in: [data] })).toThrow(
+      expect.objectContaining({
+        name: 'TidingsError',
+        code: 'bad-payload',
+        message: expect.stringMatching(/^data\.in\[0\]/) as string,
+      }) as Error,
+    )
   }
+})
+
+test('sends buffers of any kind and realm as bytes', async () => {
+  const server = await ScriptedServer.start()
+  const client = testClient({ url: server.url })
+  const buffer = Uint8Array.of(1, 2).buffer
+  const foreign: unknown = runInNewContext('Uint8Array.of(1, 2).buffer')
+  for (const data of [buffer, new DataView(buffer), foreign]) void client.channel('a').publish(data)
+  const peer = await server.peer()
+  await peer.welcome()
+  for (let count = 0; count < 3; count++) expect((await peer.published()).data).toEqual(Uint8Array.of(1, 2))
 })
 
 /** Asks somebody, and fails at that. */

@@ -1,5 +1,6 @@
 import { type Codec, jsonCodec } from '@tidings/protocol'
 import type { BackoffBounds } from './backoff.js'
+import { checkTexts } from './plain-data.js'
 import { randomId } from './random-id.js'
 import { TidingsError } from './tidings-error.js'
 import type { ClientClock, ClientOptions } from './options.js'
@@ -40,5 +41,6 @@ export const settingsOf = ({
   if (!(addresses.length > 0 && maxQueuedPublishes > 0 && maxBufferedItems > 0)) {
     throw new TidingsError('bad-option', 'url or a maximum is empty')
   }
+  checkTexts({ token, clientId })
   return { addresses, token, codec, clientId, backoff, clock, maxQueuedPublishes, maxBufferedItems }
 }

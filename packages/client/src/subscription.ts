@@ -1,6 +1,6 @@
-import type { Position, Publication, PublicationItem as WireItem, Reply, ServerMessage } from '@tidings/protocol'
+import type { Position, Publication, PublicationItem as WireItem, ServerMessage } from '@tidings/protocol'
 import { backoffMs } from './backoff.js'
-import type { Commands } from './commands.js'
+import type { Answer, Commands } from './commands.js'
 import { Emitter } from './emitter.js'
 import { onAbort } from './on-abort.js'
 import type { Settings } from './settings.js'
@@ -113,13 +113,14 @@ export class ChannelSubscription implements Subscription {
   /** Subscribes where it stopped, if the session is open and the application has room. */
   readonly join = (): void => {
     const { commands } = this.#link
-    if (this.#phase !== 'off' || !commands.limits) return
+    if (this.#phase !== 'off' || !commands.limits || commands.mustWait(this)) return
     const { rewind, policy, presence } = this.#options
     if (this.#isBehind && presence !== true) return
     const from = this.#received
     const start = from === undefined ? { rewind: typeof rewind === 'number' ? { count: rewind } : rewind } : { from }
     this.#phase = 'subscribing'
-    commands.send({ type: 'subscribe', ...this.#name, ...start, policy, presence }, (reply) => this.#joined(reply))
+    const command = { type: 'subscribe', ...this.#name, ...start, policy, presence } as const
+    commands.send(command, (reply) => this.#joined(reply), this)
   }
 
   lost(): void {
@@ -179,7 +180,7 @@ export class ChannelSubscription implements Subscription {
 
   // ── with the server
 
-  #joined(reply: Reply | undefined): void {
+  #joined(reply: Answer | undefined): void {
     if (!reply) return
     if (reply.type === 'error') {
       this.#phase = 'off'

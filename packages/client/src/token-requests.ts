@@ -1,4 +1,5 @@
 import type { ClientOptions } from './options.js'
+import { checkTexts } from './plain-data.js'
 
 /** How long the application may take to give a token. */
 const TOKEN_TIMEOUT_MS = 15_000
@@ -65,6 +66,7 @@ export class TokenRequests {
     this.#timer = setTimeout(() => fail('no token in time'), TOKEN_TIMEOUT_MS)
     try {
       const text = await token({ signal })
+      checkTexts({ token: text })
       settle(({ use }) => use(text))
     } catch (error) {
       fail(error)

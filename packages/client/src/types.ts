@@ -67,11 +67,16 @@ export interface Channel<Input = unknown, Output = unknown> {
   /** Throws TidingsError when options exclude each other, or when 16 subscriptions to the channel are open. */
   subscribe(options?: SubscribeOptions): Subscription<Output>
   /**
-   * Keeps trying until the server answers, across reconnects. Never rejects. Throws TidingsError `bad-payload` for data
-   * that JSON cannot carry; the data is copied at once.
+   * Keeps trying until the server answers, across reconnects. Never rejects. The data is copied at once: an ArrayBuffer or
+   * a view of one as bytes, anything else as JSON, with `toJSON` and without properties that are undefined. Throws
+   * TidingsError `bad-payload`, whose message names the path, for data that JSON cannot carry, and `bad-option` for an id, a
+   * key or a tag with half a surrogate pair.
    */
   publish(data: Input, options?: PublishOptions): PendingPublish
-  /** One page. Waits for the connection. Never rejects. */
+  /**
+   * One page. Waits for the connection. Never rejects. Throws TidingsError `bad-option` for a position
+   * with half a surrogate pair.
+   */
   history(options?: HistoryOptions): Promise<HistoryResult<Output>>
 }
 
@@ -202,7 +207,7 @@ export interface HistoryPage<Data = unknown> {
 
 export type HistoryResult<Data = unknown> = HistoryPage<Data> | FailedResult
 
-/** Waits for the connection; never rejects. */
+/** Waits for the connection. Rejects only with TidingsError `bad-payload`, for data that JSON cannot carry. */
 export interface ChannelPresence {
   /** Enters this client, with what others should see; enters it again after every reconnect. `member` names the entry. */
   enter(data?: JsonValue): Promise<{ readonly ok: true; readonly member: string } | FailedResult>

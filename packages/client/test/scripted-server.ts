@@ -21,6 +21,10 @@ class Inbox<Item> {
     else taker(item)
   }
 
+  takeAll(): Item[] {
+    return this.#items.splice(0)
+  }
+
   take(): Promise<Item> {
     const item = this.#items.shift()
     return item === undefined ? new Promise((resolve) => this.#takers.push(resolve)) : Promise.resolve(item)
@@ -102,6 +106,31 @@ export class Peer {
   acknowledge({ id, publicationId }: CommandOf<'publish'>, offset = 1): void {
     const place = { position: `p${offset}`, offset, time: offset }
     this.send({ type: 'published', id, ...place, publicationId: publicationId ?? '', durability: 'disk' })
+  }
+
+  /** Answers every command that waits as a server does that allows everything and has nothing stored. */
+  answerAll(): void {
+    for (const command of this.#commands.takeAll()) this.#answer(command)
+  }
+
+  #answer(command: Command): void {
+    const { id } = command
+    switch (command.type) {
+      case 'subscribe': {
+        const { channel, sub } = command
+        const name = { channel, ...(sub !== undefined && { sub }) }
+        this.send({ type: 'subscribed', id, ...name, position: 'p0' }, { type: 'caught-up', ...name, position: 'p0' })
+        break
+      }
+      case 'publish':
+        this.acknowledge(command)
+        break
+      case 'history':
+        this.send({ type: 'history', id, channel: command.channel, publications: [], position: 'p0', more: false })
+        break
+      default:
+        throw new Error(`no answer to ${command.type}`)
+    }
   }
 
   refuse({ id }: Command, code: 'forbidden' | 'overloaded' | 'unavailable' | 'unauthorized', retryable = false): void {

@@ -1,3 +1,6 @@
+/** Arrays and objects inside each other in one payload. */
+export const MAX_PAYLOAD_DEPTH = 64
+
 /** Bounds that the protocol itself sets. Limits that a node may set are announced in `connected`. */
 export const PROTOCOL_LIMITS = {
   maxPositionLength: 128,
@@ -10,8 +13,7 @@ export const PROTOCOL_LIMITS = {
   maxSub: 15,
   /** Channel names, in UTF-8 bytes. */
   maxChannelBytes: 255,
-  /** Arrays and objects inside each other in one payload. */
-  maxPayloadDepth: 64,
+  maxPayloadDepth: MAX_PAYLOAD_DEPTH,
 } as const
 
 export const SUBPROTOCOL_JSON = 'tidings.v1.json'

@@ -41,6 +41,39 @@ describe('a channel of the application', () => {
     expect(await any.publish(2, { id: 'p' })).toMatchObject({ ok: false, id: 'p', error: { code: 'id-conflict' } })
   })
 
+  test('copies data at once, as JSON carries it, and buffers as bytes', async () => {
+    const node = await start()
+    const any = node.tidings.channel('any:{name}', { name: 'a' })
+    const data = { at: new Date(0), nothing: undefined, list: [1] }
+    const published = any.publish(data)
+    data.list.push(2)
+    expect(await published).toMatchObject({ ok: true })
+    expect(await any.publish(Uint8Array.of(1, 2).buffer)).toMatchObject({ ok: true })
+    expect(await any.publish(new DataView(Uint8Array.of(3).buffer))).toMatchObject({ ok: true })
+    const { publications } = await any.history()
+    expect(publications.map((publication) => publication.data)).toEqual([
+      { at: '1970-01-01T00:00:00.000Z', list: [1] },
+      Uint8Array.of(1, 2),
+      Uint8Array.of(3),
+    ])
+  })
+
+  test.each<[string, unknown]>([
+    ['a Promise', Promise.resolve(1)],
+    ['a Map', new Map()],
+    ['a bigint', 1n],
+    ['NaN', NaN],
+    ['bytes', new Uint8Array(1)],
+    ['a cut emoji', 'hello 😀'.slice(0, 7)],
+  ])('refuses %s inside the data, and names the path', async (_name, value) => {
+    const node = await start()
+    const any = node.tidings.channel('any:{name}', { name: 'a' })
+    expect(await any.publish({ list: [value] })).toMatchObject({
+      ok: false,
+      error: { code: 'bad-payload', message: expect.stringContaining('data.list[0]') as string },
+    })
+  })
+
   test('refuses an id, a key and tags that break the bounds of the protocol', async () => {
     const node = await start()
     const any = node.tidings.channel('any:{name}', { name: 'a' })

@@ -13,7 +13,7 @@ import {
 import type { Log, PresenceStore, PublishResult } from './backend/backend.js'
 import type { Channel, Channels } from './channels.js'
 import { readHistory } from './commands/history.js'
-import { checkData } from './commands/check-data.js'
+import { checkData, copyData } from './commands/check-data.js'
 import { knownFailure } from './session/errors.js'
 
 export interface PublishOptions {
@@ -43,8 +43,10 @@ export interface HistoryPage<Data> {
 export interface ChannelHandle<Input, Output> {
   readonly name: string
   /**
-   * Resolves once it is as durable as the channel's rules say; a failure of the data or the backend is a value. Rejects
-   * with TypeError for an id, a key or tags that break the protocol's bounds.
+   * Resolves once it is as durable as the channel's rules say; a failure of the data or the backend is a value. The data is
+   * copied at once, an ArrayBuffer or a view of one as bytes, anything else as JSON with `toJSON` and without properties
+   * that are undefined; data that JSON cannot carry is the failure `bad-payload`, whose message names the path. Rejects with
+   * TypeError for an id, a key or tags that break the protocol's bounds.
    */
   publish(data: Input, options?: PublishOptions): Promise<PublishOutcome>
   /** One page. Rejects with BackendError. */
@@ -94,8 +96,9 @@ const publish = async (
 ): Promise<PublishOutcome> => {
   const id = givenId ?? randomId(12)
   checkFields(channel, { publicationId: id, key, tags })
+  const copied = copyData(data)
   await ready
-  const checked = await checkData(channel, data, maxPayloadBytes)
+  const checked = copied.ok ? await checkData(channel, copied.data, maxPayloadBytes) : copied
   if (!checked.ok) return { ok: false, id, error: { code: checked.code, message: checked.message } }
   const rest = { ...(key === undefined ? undefined : { key }), ...(tags === undefined ? undefined : { tags }) }
   try {

@@ -2,6 +2,7 @@ import { fstatSync } from 'node:fs'
 import {
   type Client,
   type Failure,
+  type PendingPublish,
   type PublishedResult,
   type PublishOptions,
   type Tags,
@@ -98,8 +99,6 @@ const publishOne = async (channel: string, data: unknown, flags: PublishFlags): 
   const client = await connectClient(flags)
   try {
     await writeLine(await acknowledged(client, channel, data, flags))
-  } catch (error) {
-    throw error instanceof TidingsError ? failureError(error) : error
   } finally {
     client.close()
   }
@@ -112,7 +111,7 @@ const acknowledged = async (
   flags: PublishFlags,
 ): Promise<Omit<PublishedResult, 'ok'> & { id: string }> => {
   const signal = AbortSignal.timeout(flags.timeout * 1000)
-  const pending = client.channel(channel).publish(data, { ...publicationOptions(flags), id: flags.id, signal })
+  const pending = begin(client, channel, data, { ...publicationOptions(flags), id: flags.id, signal })
   const result = await pending
   if (result.ok) {
     const { position, offset, time, durability, duplicate } = result
@@ -124,6 +123,17 @@ const acknowledged = async (
     EXIT.failure,
     `The server did not acknowledge within ${flags.timeout} seconds: ${outcome}; its id is ${pending.id}.${answerOf(result.error)}`,
   )
+}
+
+/** The SDK throws for what no server would take. */
+const begin = (client: Client, channel: string, data: unknown, options: PublishOptions): PendingPublish => {
+  try {
+    return client.channel(channel).publish(data, options)
+  } catch (error) {
+    throw error instanceof TidingsError
+      ? usageError(`It cannot be published: ${error.message} (${error.code}).`)
+      : error
+  }
 }
 
 const answerOf = ({ answer }: Failure): string =>

@@ -11,7 +11,16 @@ const schema = z.unknown().transform((data) => {
   return data
 })
 const longer = z.string().transform((text) => text.repeat(2))
-const contract = defineContract({ seen: channel({ data: schema }), doubled: channel({ data: longer }) })
+const dated = z.string().transform((text) => ({ at: new Date(text), nothing: undefined }))
+const mapped = z.unknown().transform(() => ({ all: new Map() }))
+const cut = z.unknown().refine(() => false, 'not 😀'.slice(0, 5))
+const contract = defineContract({
+  seen: channel({ data: schema }),
+  doubled: channel({ data: longer }),
+  dated: channel({ data: dated }),
+  mapped: channel({ data: mapped }),
+  cut: channel({ data: cut }),
+})
 const channels = new Channels(contract, false, 'memory', { perSecond: 1, burst: 1, monotonic: () => 0 })
 
 const check = async (name: string, data: unknown) => {
@@ -46,4 +55,18 @@ test.each([
 test('what it gives out may be too large too', async () => {
   expect(await check('doubled', 'x'.repeat(49))).toMatchObject({ ok: true })
   expect(await check('doubled', 'x'.repeat(50))).toMatchObject({ ok: false, code: 'payload-too-large' })
+})
+
+test('what a schema gives out is stored as JSON carries it', async () => {
+  const at = '1970-01-01T00:00:00.000Z'
+  expect(await check('dated', at)).toEqual({ ok: true, payload: `{"at":"${at}"}` })
+  expect(await check('mapped', 1)).toMatchObject({
+    code: 'bad-payload',
+    message: 'the data cannot be carried: data.all: Map is not plain JSON',
+  })
+})
+
+test('what a schema says is well-formed text', async () => {
+  const checked = await check('cut', 1)
+  expect(checked).toMatchObject({ code: 'invalid-data', message: 'not \ufffd' })
 })

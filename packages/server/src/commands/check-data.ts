@@ -1,23 +1,37 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { payloadProblem } from '@tidings/protocol'
+import { payloadProblem, plainData, type PublicationData } from '@tidings/protocol'
 import type { Payload } from '../backend/backend.js'
 import { payloadBytes } from '../backend/publication-size.js'
 import type { Channel } from '../channels.js'
 import { jsonBytesAtMost } from './json-size.js'
 
 /** Data that fits its channel, as it is stored; or why it does not. */
-export type Checked =
-  | { readonly ok: true; readonly payload: Payload }
-  | {
-      readonly ok: false
-      readonly code: 'bad-payload' | 'invalid-data' | 'payload-too-large'
-      readonly message: string
-    }
+export type Checked = { readonly ok: true; readonly payload: Payload } | DataFailure
 
-const notCarried = (data: unknown): Checked | undefined => {
+interface DataFailure {
+  readonly ok: false
+  readonly code: 'bad-payload' | 'invalid-data' | 'payload-too-large'
+  readonly message: string
+}
+
+const badPayload = (problem: string): DataFailure => ({
+  ok: false,
+  code: 'bad-payload',
+  message: `the data cannot be carried: ${problem}`,
+})
+
+const notCarried = (data: unknown): DataFailure | undefined => {
   const problem = payloadProblem(data)
-  if (problem === undefined) return undefined
-  return { ok: false, code: 'bad-payload', message: `the data cannot be carried: ${problem}` }
+  return problem === undefined ? undefined : badPayload(problem)
+}
+
+/** Copies data that the application gives, as JSON or bytes. */
+export const copyData = (data: unknown): { readonly ok: true; readonly data: PublicationData } | DataFailure => {
+  try {
+    return { ok: true, data: plainData(data) }
+  } catch (error) {
+    return badPayload(error instanceof Error ? error.message : String(error))
+  }
 }
 
 /** Of data that can be carried. */
@@ -35,6 +49,13 @@ const encoded = (data: unknown, maxPayloadBytes: number): Checked => {
 
 const toPayload = (data: unknown, maxPayloadBytes: number): Checked =>
   notCarried(data) ?? encoded(data, maxPayloadBytes)
+
+/** A schema may give out what JSON would convert, such as a Date or a property that is undefined. */
+const outputPayload = (output: unknown, maxPayloadBytes: number): Checked => {
+  if (payloadProblem(output) === undefined) return encoded(output, maxPayloadBytes)
+  const copied = copyData(output)
+  return copied.ok ? encoded(copied.data, maxPayloadBytes) : copied
+}
 
 /** Why data is not even shown to its schema. Most is seen to be small enough without being encoded for it. */
 const refusal = (data: unknown, maxPayloadBytes: number): Checked | undefined => {
@@ -60,8 +81,12 @@ export const checkData = (channel: Channel, data: unknown, maxPayloadBytes: numb
   if (refused !== undefined) return refused
   const checked = (result: StandardSchemaV1.Result<unknown>): Checked =>
     result.issues === undefined
-      ? toPayload(result.value, maxPayloadBytes)
-      : { ok: false, code: 'invalid-data', message: result.issues.slice(0, 5).map(describeIssue).join('; ') }
+      ? outputPayload(result.value, maxPayloadBytes)
+      : {
+          ok: false,
+          code: 'invalid-data',
+          message: result.issues.slice(0, 5).map(describeIssue).join('; ').toWellFormed(),
+        }
   const result = schema['~standard'].validate(data)
   return result instanceof Promise ? result.then(checked) : checked(result)
 }
