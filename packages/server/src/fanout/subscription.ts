@@ -131,9 +131,9 @@ export class Subscription implements LiveSubscription {
     this.#outbound.whenRead(() => {
       if (this.#ended) return
       const to = this.feed.cursor
-      // A gap that went by stands for publications that nobody counted.
+      // A gap that went by stands for publications that nobody counted. Otherwise at least one went by: the one that did not fit.
       const missed = this.feed.gapsTold === gapsBefore ? this.feed.told - toldBefore : null
-      if (missed !== 0) this.pushGap({ from: this.#cursor.position, to: to.position, reason: 'skipped', missed }, to)
+      this.pushGap({ from: this.#cursor.position, to: to.position, reason: 'skipped', missed }, to)
       this.goLive()
     })
   }

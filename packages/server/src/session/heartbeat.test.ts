@@ -119,10 +119,44 @@ test('keeps a peer that is not read from because the application takes its time'
     limits: { maxCommandsInFlight: 1 },
     allow: { ...allow, 'private:{id}': { publish: () => allowed.opened } },
   })
+  const accepted = nodeSide(node)
   const client = await connect(node)
-  client.send([1, 2, 3].map((id) => ({ type: 'publish', id: id + 10, channel: 'private:a', data: id })))
+  const socket = await accepted
+  // More than Node reads ahead of a socket that is paused: otherwise the pongs would still be heard.
+  const data = 'x'.repeat(8000)
+  const last = 50
+  for (let id = 11; id <= last; id++) client.send({ type: 'publish', id, channel: 'private:a', data })
   const other = await connect(node)
+  let heard = -1
+  while (heard !== socket.bytesRead) {
+    heard = socket.bytesRead
+    await once(other.socket, 'ping')
+  }
   for (let pings = 0; pings < 10; pings++) await once(other.socket, 'ping')
+  expect(socket.bytesRead).toBe(heard)
+  expect(node.tidings.health().sessions).toBe(2)
   allowed.open(true)
-  await client.find((item) => item.type === 'published' && item.id === 13)
+  await client.find((item) => item.type === 'published' && item.id === last)
+})
+
+test('closes a peer that is not read from and takes nothing of what waits for it', async () => {
+  const allowed = latch<boolean>()
+  afterTest(() => allowed.open(false))
+  const node = await start({
+    heartbeat,
+    limits: { maxCommandsInFlight: 1, maxBufferedBytes: 1 },
+    allow: { ...allow, 'private:{id}': { publish: () => allowed.opened } },
+  })
+  const lobby = node.tidings.channel('long:{name}', { name: 'a' })
+  const accepted = nodeSide(node)
+  const client = await connect(node)
+  const socket = await accepted
+  await client.request({ type: 'subscribe', channel: 'long:a' })
+  client.send([1, 2, 3].map((id) => ({ type: 'publish', id: id + 10, channel: 'private:a', data: id })))
+  client.socket.pause()
+  while (socket.writableLength === 0 && !socket.destroyed) {
+    await lobby.publish('x'.repeat(60_000))
+    await endOfTurn()
+  }
+  await until(() => node.tidings.health().sessions === 0)
 })
