@@ -41,6 +41,10 @@ export interface StartOptions {
   readonly fault?: 'lose' | 'repeat' | 'swap'
   /** Where Tidings keeps publications. Default memory. */
   readonly store?: 'memory' | 'disk'
+  /** A folder for its files that outlives it. Default one of its own, removed when it stops. */
+  readonly dir?: string
+  /** Default any that is free. */
+  readonly port?: number
   /** Processes that serve Tidings' clients, 0: one process for all. Then nothing is pinned, neither server nor load. */
   readonly workers?: number
 }
@@ -53,7 +57,9 @@ export interface Served {
   readonly port: number
   /** Where it keeps its files, if it has any. */
   readonly dir: string | undefined
-  /** Ends it and removes its files. Resolves once it is gone. */
+  /** Ends it as an operator would, with a goodbye to its clients. Resolves once it is gone. */
+  quit(): Promise<void>
+  /** Ends it at once and removes its files. Resolves once it is gone. */
   stop(): Promise<void>
 }
 

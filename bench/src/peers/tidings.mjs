@@ -39,8 +39,8 @@ export const tidings = {
   title: 'Tidings',
   wire,
   absence: () => Promise.resolve(undefined),
-  start: ({ tls, store = 'memory', workers, ...options }) => {
-    const dir = makeFolder()
+  start: ({ tls, store = 'memory', workers, dir: kept, port = 0, ...options }) => {
+    const dir = kept ?? makeFolder()
     if (tls !== undefined) {
       const command = [process.execPath, join(SERVERS, 'tidings-tls.mjs'), JSON.stringify({ tls, ...options })]
       return serve(command, { listening: LISTENING, dir })
@@ -48,9 +48,10 @@ export const tidings = {
     const keeps = store === 'memory' ? ['--memory'] : ['--data', join(dir, 'data')]
     const config = join(SERVERS, 'tidings.config.mjs')
     const processes = workers === undefined ? [] : ['--workers', String(workers)]
-    return serve([process.execPath, TIDINGS, 'serve', '--port', '0', '--config', config, ...keeps, ...processes], {
+    const words = ['serve', '--port', String(port), '--config', config, ...keeps, ...processes]
+    return serve([process.execPath, TIDINGS, ...words], {
       listening: /ws:\/\/[^:]+:(\d+)/,
-      dir,
+      ...(kept === undefined && { dir }),
       isPinned: workers === undefined,
     })
   },

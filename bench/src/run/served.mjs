@@ -63,6 +63,10 @@ export const serve = async (command, { listening, dir, env = {}, isPinned = true
   const exited = once(child, 'exit').then(() => {
     running.delete(child)
   })
+  const quit = async () => {
+    child.kill('SIGTERM')
+    await exited
+  }
   const stop = async () => {
     // Nothing of it is needed any more, and goodbyes to thousands take their time.
     child.kill(profile === undefined ? 'SIGKILL' : 'SIGUSR2')
@@ -96,7 +100,7 @@ export const serve = async (command, { listening, dir, env = {}, isPinned = true
     const port = await listens
     await accepts(port)
     if (child.pid === undefined) throw new Error('a server without a process')
-    return { isPinned, pid: child.pid, port, dir, stop }
+    return { isPinned, pid: child.pid, port, dir, quit, stop }
   } catch (error) {
     await stop()
     throw error

@@ -6,6 +6,10 @@ export const median = (values) => {
   return sorted.length % 2 === 1 ? high : (high + (sorted[middle - 1] ?? Number.NaN)) / 2
 }
 
+/** @param {readonly number[]} values at least one @param {number} fraction */
+export const percentile = (values, fraction) =>
+  [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * fraction))] ?? Number.NaN
+
 /**
  * The median of each figure, over the samples that have one.
  * @param {readonly Readonly<Record<string, number>>[]} samples

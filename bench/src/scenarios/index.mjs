@@ -6,6 +6,7 @@ import { idleScenario } from './idle.mjs'
 import { latencyScenario } from './latency.mjs'
 import { pollingScenario } from './polling.mjs'
 import { publishScenario } from './publish.mjs'
+import { restartScenario } from './restart.mjs'
 import { roomsScenario } from './rooms.mjs'
 import { channelsScenario, subscribersScenario } from './scaling.mjs'
 import { soundnessScenario } from './soundness.mjs'
@@ -29,6 +30,7 @@ export const SCENARIOS = [
   compressionScenario,
   tickerScenario,
   wakeUpScenario,
+  restartScenario,
   subscribersScenario,
   channelsScenario,
   workersScenario,

@@ -41,25 +41,35 @@ export const figuresOf = (window) => ({
 })
 
 /**
- * Starts a server, measures, stops it. What the server or the load could not do is the sample's reason, not an error.
+ * Measures. What the server or the load could not do is the sample's reason, not an error.
+ * @param {() => Promise<Sample>} measure
+ * @returns {Promise<Sample>}
+ */
+export const sampled = async (measure) => {
+  try {
+    return await measure()
+  } catch (error) {
+    if (error instanceof LoadError || error instanceof ServeError) return { ok: false, reason: error.message }
+    throw error
+  }
+}
+
+/**
+ * Starts a server, measures, stops it.
  * @param {import('../types.js').Peer} peer
  * @param {import('../types.js').StartOptions} options
  * @param {(served: import('../types.js').Served) => Promise<Sample>} measure
  * @returns {Promise<Sample>}
  */
-export const withServer = async (peer, options, measure) => {
-  /** @type {import('../types.js').Served | undefined} */
-  let served
-  try {
-    served = await peer.start(options)
-    return await measure(served)
-  } catch (error) {
-    if (error instanceof LoadError || error instanceof ServeError) return { ok: false, reason: error.message }
-    throw error
-  } finally {
-    await served?.stop()
-  }
-}
+export const withServer = (peer, options, measure) =>
+  sampled(async () => {
+    const served = await peer.start(options)
+    try {
+      return await measure(served)
+    } finally {
+      await served.stop()
+    }
+  })
 
 /**
  * One run of the load generator as a sample.
