@@ -18,6 +18,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { runAttacks, startAttackedNode } from '@tidings/testing'
 import { runEpisode, Summary } from '@tidings/testing/soak'
 
 const ROOT = resolve(import.meta.dirname, '..')
@@ -34,6 +35,7 @@ const POWER_FAILURES = 12
  * @property {RegExp} [failure] what the harness says beside the contract when it catches it; else only a violation counts
  * @property {boolean} [smallDisk] whether the data has to be on a disk that gets full
  * @property {boolean} [power] power failures bring it out, which no fault of a process does
+ * @property {string} [attack] the attack that must come through then; nothing else is tried
  */
 
 /** @type {readonly Plant[]} */
@@ -183,6 +185,20 @@ const PLANTS = [
     put: 'first.payloadHash !== undefined',
     emphasis: [],
   },
+  {
+    name: 'hand all requests of a connection to the parser at once',
+    file: 'tidings.js',
+    find: 'pace(server);',
+    put: '',
+    attack: 'pipelined-requests',
+  },
+  {
+    name: 'do not count the requests of an address',
+    file: 'http/pace-requests.js',
+    find: 'rates.take(addressGroup(address))',
+    put: 'rates !== undefined',
+    attack: 'pipelined-requests',
+  },
 ]
 
 const { values } = parseArgs({
@@ -256,12 +272,32 @@ process.stdout.write(JSON.stringify({ violations, failures: failed, untried: [..
  */
 
 /**
+ * @param {string} attack
+ * @param {number} seed
+ * @param {string} cli
+ * @returns {Promise<Outcome>}
+ */
+const runAttack = async (attack, seed, cli) => {
+  const node = await startAttackedNode({ program: [process.execPath, cli], profile: 'tokens' })
+  try {
+    const { rows } = await runAttacks({ ...node.target, only: [attack], scale: 'small', seed })
+    const failures = rows.flatMap(({ outcome, why }) =>
+      outcome === 'failed' ? why.map((line) => `${attack} came through: ${line}`) : [],
+    )
+    return { violations: [], failures, untried: [], tally: { kills: 0, cuts: 0, powerFailures: 0 } }
+  } finally {
+    await node.stop()
+  }
+}
+
+/**
  * @param {Plant} plant
  * @param {number} seed
  * @param {{ readonly dir: string, readonly cli: string }} copy
  * @returns {Promise<Outcome>}
  */
-const runOnce = async ({ power = false, smallDisk = false, emphasis = [] }, seed, { dir, cli }) => {
+const runOnce = async ({ power = false, smallDisk = false, emphasis = [], attack }, seed, { dir, cli }) => {
+  if (attack !== undefined) return runAttack(attack, seed, cli)
   if (power) {
     const file = join(dir, 'power.mjs')
     writeFileSync(file, POWER_PROGRAM)
@@ -290,7 +326,8 @@ const isCaught = async (plant) => {
       const { violations, failures, untried, tally } = await runOnce(plant, seed, copy)
       for (const fault of untried) console.log(`not tried here: ${fault}`)
       const promises = [...new Set(violations.map(({ promise, check }) => `${promise} (${check})`))]
-      const failed = failures.flatMap((failure) => plant.failure?.exec(failure)?.[0] ?? [])
+      const sought = plant.attack === undefined ? plant.failure : /came through: .*/
+      const failed = failures.flatMap((failure) => sought?.exec(failure)?.[0] ?? [])
       const found = [...promises, ...new Set(failed)].join(', ')
       if (found === '') {
         for (const failure of failures) console.log(`            ${plant.name}, not what is sought: ${failure}`)

@@ -87,6 +87,7 @@ describe('attacks on a node that lets everybody do everything', () => {
     'presence-everywhere',
     'subscribe-flood',
     'history-pages',
+    'pipelined-requests',
     'key-comparison-timing',
   ]
 

@@ -121,6 +121,14 @@ export interface Limits {
   readonly maxConnectionsPerAddress: number
   /** Connections of one user; one more closes with 4006. Anonymous clients are nobody's. Default 20000. */
   readonly maxConnectionsPerUser: number
+  /**
+   * HTTP requests, handshakes included, from one IPv4 address or one IPv6 /64: this many a second … Default 200. More are
+   * answered 429 `rate-limited`. Counted where `limitSockets` is called. From loopback and from `trustedProxies` only a
+   * request counts that is sent before the one before it was answered, which no proxy does.
+   */
+  readonly requestsPerSecond: number
+  /** … after this many at once. Default 2000. */
+  readonly requestBurst: number
   /** Largest frame a client may send, in bytes. Default 131072. */
   readonly maxFrameBytes: number
   /** Fragments of one WebSocket frame. Default 1024. */
@@ -180,6 +188,8 @@ export const DEFAULT_LIMITS: Limits = {
   maxConnections: 50_000,
   maxConnectionsPerAddress: 1000,
   maxConnectionsPerUser: 20_000,
+  requestsPerSecond: 200,
+  requestBurst: 2000,
   maxFrameBytes: 131_072,
   maxFragments: 1024,
   maxPayloadBytes: 65_536,

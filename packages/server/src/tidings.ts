@@ -18,6 +18,7 @@ import { Entrance } from './entrance.js'
 import { Hub } from './fanout/hub.js'
 import { PresenceFeeds } from './fanout/presence-feed.js'
 import { type Health, respondHealth } from './http/health.js'
+import { paceRequests } from './http/pace-requests.js'
 import { RevocationRequests } from './http/revocation-requests.js'
 import { Lifecycle } from './lifecycle.js'
 import { Accounts } from './limits/accounts.js'
@@ -44,8 +45,13 @@ export interface Tidings<App extends Contract = Contract> {
   /** Serves sessions on a path (default `/ws`). The returned function stops taking new ones; open ones go on. */
   attach(server: HttpServer | HttpsServer, options?: { readonly path?: string }): () => void
   /**
-   * Bounds all sockets of a server that is this node's alone, whatever they are used for: as many again as `maxConnections` and
+   * Bounds all sockets of a server, whatever they are used for: as many again as `maxConnections` and
    * `maxConnectionsPerAddress` say, at least 64 and 16 more. Without it handshakes that never end are bounded by their time only.
+   *
+   * On an HTTP or HTTPS server it paces the requests too, the application's own included: a connection has one request in
+   * flight, others have a turn of the event loop before its next one, and an address sends `requestsPerSecond` after
+   * `requestBurst`; one more is answered 429 `rate-limited`. Without it a client that sends requests without waiting for
+   * the answers keeps all others waiting. Call it once, before the server listens.
    */
   readonly limitSockets: (server: NetServer) => void
   /** Sends every frame back on a path, under the same limits: for conformance suites. */
@@ -151,7 +157,9 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
   const status = () => lifecycle.status
   const entrance = new Entrance({ options: resolved, status, connections, turn, monotonic, reached, observer })
   const { addressOf } = entrance
-  const sockets = new SocketLimits(limits, resolved.isTrustedProxy, reached)
+  const { isTrustedProxy } = resolved
+  const sockets = new SocketLimits(limits, isTrustedProxy, reached)
+  const pace = paceRequests({ limits, isTrustedProxy, turn, monotonic, reached })
   const revocationRequests = new RevocationRequests({
     ...{ verifier, revocations, status, addressOf, monotonic, logger, observer },
   })
@@ -183,7 +191,10 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
         limits,
         accept: (connection) => sessions.open(connection, dispatch),
       }),
-    limitSockets: (server) => void server.on('connection', sockets.opened),
+    limitSockets: (server) => {
+      server.on('connection', sockets.opened)
+      pace(server)
+    },
     // Who is echoed gets his own frames and nothing else.
     attachEcho: (server, { path }) =>
       entrance.open(server, { path, codecs: [], limits: { ...limits, maxUnreadBytes: Infinity }, accept: echo }),

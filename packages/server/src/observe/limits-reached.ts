@@ -13,6 +13,7 @@ export type CountedLimit =
       | 'maxConnections'
       | 'maxConnectionsPerAddress'
       | 'maxConnectionsPerUser'
+      | 'requestsPerSecond'
       | 'maxSubscriptions'
       | 'commandsPerSecond'
       | 'bytesPerSecond'

@@ -72,13 +72,13 @@ export class Bystander {
    * The latency while a thread of this process is busy and nobody is attacked, in milliseconds: on a machine of few cores an
    * attacker costs the bystander that much by being there.
    */
-  async besideBusyThread(durationMs: number): Promise<number | undefined> {
+  async besideBusyThread(durationMs: number): Promise<Latency> {
     const busy = new Worker('for (;;);', { eval: true })
     this.during('during')
     await sleep(durationMs)
     await busy.terminate()
     const { latencies } = await this.report()
-    return p99(latencies.during)
+    return latencyOf(latencies.during)
   }
 
   /** What was seen since the last report, once everything published by now has come or is late. */
@@ -101,8 +101,14 @@ export class Bystander {
 
 const READY_MS = 20_000
 
-/** The latency that 99 of 100 do not pass; undefined of nothing. */
-export const p99 = (latencies: readonly number[]): number | undefined => {
+/** The latencies in milliseconds that 50 and 99 of 100 do not pass; undefined of nothing. */
+export interface Latency {
+  readonly p50Ms: number | undefined
+  readonly p99Ms: number | undefined
+}
+
+export const latencyOf = (latencies: readonly number[]): Latency => {
   const sorted = [...latencies].sort((a, b) => a - b)
-  return sorted[Math.max(0, Math.ceil(sorted.length * 0.99) - 1)]
+  const at = (share: number): number | undefined => sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)]
+  return { p50Ms: at(0.5), p99Ms: at(0.99) }
 }

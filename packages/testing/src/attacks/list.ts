@@ -9,6 +9,7 @@ import { HISTORY_ATTACKS } from './history.js'
 import { TIMING_ATTACKS } from './key-timing.js'
 import { NAME_ATTACKS } from './names.js'
 import { ORIGIN_ATTACKS } from './origins.js'
+import { REQUEST_ATTACKS } from './requests.js'
 import { SLOW_ATTACKS } from './slow.js'
 import { SIGNATURE_ATTACKS } from './signatures.js'
 
@@ -23,6 +24,7 @@ export const ATTACKS: readonly Attack[] = [
   ...COMPRESSION_ATTACKS,
   ...FLOOD_ATTACKS,
   ...HISTORY_ATTACKS,
+  ...REQUEST_ATTACKS,
   ...SLOW_ATTACKS,
   ...FUZZ_ATTACKS,
   ...TIMING_ATTACKS,

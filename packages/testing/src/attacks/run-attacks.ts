@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Random } from '../random.js'
 import type { Attack, Attempt } from './attack.js'
 import { Attacker, type Scale } from './attacker.js'
-import { Bystander, p99 } from './bystander.js'
+import { Bystander, type Latency, latencyOf } from './bystander.js'
 import { type Facts, lookAt } from './facts.js'
 import { healthOf } from './health.js'
 import { ATTACKS } from './list.js'
@@ -34,8 +34,7 @@ export interface AttackRow {
   /** Answers that came, each once. */
   readonly answers: readonly string[]
   readonly attempts: readonly Attempt[]
-  /** Milliseconds; undefined when nothing was measured. */
-  readonly bystander: { readonly p99BeforeMs: number | undefined; readonly p99DuringMs: number | undefined }
+  readonly bystander: { readonly before: Latency; readonly during: Latency }
   readonly isHealthy: boolean
   /** How much the node’s memory grew at most meanwhile, in bytes; undefined when its process is not known. */
   readonly grownBytes: number | undefined
@@ -46,10 +45,10 @@ export interface AttackReport {
   readonly seed: number
   readonly rows: readonly AttackRow[]
   /**
-   * The bystander's p99 in milliseconds while a thread beside it was busy and nobody attacked, which is what any attacker
-   * on this machine costs; undefined on the small scale.
+   * The bystander's latency while a thread beside it was busy and nobody attacked, which is what any attacker on this machine
+   * costs; undefined on the small scale.
    */
-  readonly p99BesideBusyThreadMs: number | undefined
+  readonly besideBusyThread: Latency | undefined
   readonly refused: number
   readonly failed: number
   readonly notTried: number
@@ -77,11 +76,11 @@ export const runAttacks = async (options: AttackOptions): Promise<AttackReport> 
   const attacks = attacksNamed(only)
   const run = new Run(target, await lookAt(target), seed, options.scale ?? 'full')
   const rows: AttackRow[] = []
-  let p99BesideBusyThreadMs: number | undefined
+  let besideBusyThread: Latency | undefined
   try {
     await run.start()
     if (options.lowPriority === true) giveWay(ownThreads())
-    p99BesideBusyThreadMs = await run.besideBusyThread()
+    besideBusyThread = await run.besideBusyThread()
     for (const attack of attacks) {
       const row = await run.row(attack)
       options.onRow?.(row)
@@ -94,7 +93,7 @@ export const runAttacks = async (options: AttackOptions): Promise<AttackReport> 
   return {
     seed,
     rows,
-    p99BesideBusyThreadMs,
+    besideBusyThread,
     refused: count('refused'),
     failed: count('failed'),
     notTried: count('not tried'),
@@ -126,7 +125,7 @@ class Run {
     this.#bystander = undefined
   }
 
-  async besideBusyThread(): Promise<number | undefined> {
+  async besideBusyThread(): Promise<Latency | undefined> {
     const { busyMs } = PACE[this.#scale]
     return busyMs === 0 ? undefined : await this.#bystander?.besideBusyThread(busyMs)
   }
@@ -176,7 +175,7 @@ class Run {
       why,
       answers: [...new Set(attacker.attempts.map(({ answer }) => answer))],
       attempts: attacker.attempts,
-      bystander: { p99BeforeMs: p99(seen?.latencies.before ?? []), p99DuringMs: p99(seen?.latencies.during ?? []) },
+      bystander: { before: latencyOf(seen?.latencies.before ?? []), during: latencyOf(seen?.latencies.during ?? []) },
       isHealthy: health === 'ok',
       grownBytes,
       figure: attacker.figure,
@@ -204,7 +203,7 @@ const notTried = (attack: Attack, why: string): AttackRow => ({
   why: [why],
   answers: [],
   attempts: [],
-  bystander: { p99BeforeMs: undefined, p99DuringMs: undefined },
+  bystander: { before: latencyOf([]), during: latencyOf([]) },
   isHealthy: true,
   grownBytes: undefined,
   figure: undefined,
