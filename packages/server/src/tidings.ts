@@ -159,7 +159,7 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
   const { addressOf } = entrance
   const { isTrustedProxy } = resolved
   const sockets = new SocketLimits(limits, isTrustedProxy, reached)
-  const pace = paceRequests({ limits, isTrustedProxy, turn, monotonic, reached })
+  const pace = paceRequests({ limits, isTrustedProxy, turn, monotonic, reached, observer })
   const revocationRequests = new RevocationRequests({
     ...{ verifier, revocations, status, addressOf, monotonic, logger, observer },
   })

@@ -5,6 +5,7 @@ import { addressGroup, isLoopbackAddress } from '../access/address-group.js'
 import { canonicalAddress, type IsTrustedProxy } from '../access/client-address.js'
 import { KeyedRates } from '../limits/keyed-rates.js'
 import type { LimitReached } from '../observe/limits-reached.js'
+import type { Observer } from '../observe/observer.js'
 import type { Limits } from '../options.js'
 import { answerRaw, type Refusal } from '../transport/answer-raw.js'
 import { inTurns } from '../transport/in-turns.js'
@@ -17,6 +18,7 @@ export interface PaceRequestsParts {
   readonly turn: Turn
   readonly monotonic: () => number
   readonly reached: LimitReached
+  readonly observer: Pick<Observer, 'refused'>
 }
 
 const TOO_MANY: Refusal = {
@@ -32,7 +34,7 @@ const TOO_MANY: Refusal = {
  * leaves servers of other protocols alone.
  */
 export const paceRequests = (parts: PaceRequestsParts): ((server: NetServer) => void) => {
-  const { limits, isTrustedProxy, turn, monotonic, reached } = parts
+  const { limits, isTrustedProxy, turn, monotonic, reached, observer } = parts
   const rates = new KeyedRates({ perSecond: limits.requestsPerSecond, burst: limits.requestBurst, monotonic })
   const paced = new WeakMap<Socket, PacedRequests>()
   const perSocket: PacedRequestsParts = {
@@ -43,6 +45,7 @@ export const paceRequests = (parts: PaceRequestsParts): ((server: NetServer) => 
       if (!wasWaiting && (isLoopbackAddress(address) || isTrustedProxy(address))) return true
       if (rates.take(addressGroup(address))) return true
       reached('requestsPerSecond', address)
+      observer.refused({ code: TOO_MANY.code, why: TOO_MANY.message, remoteAddress: address })
       answerRaw(socket, TOO_MANY)
       return false
     },

@@ -251,8 +251,10 @@ describe('an address', () => {
     }
     expect(statuses).toEqual(['200', '200', '200', '200', '200', '429', '429'])
     expect(node.tidings.limitsReached()).toEqual({ requestsPerSecond: 2 })
+    const refused = { level: 'info', fields: { code: 'rate-limited', remoteAddress: '192.0.2.1' } }
     expect(logger.lines).toMatchObject([
       { level: 'warn', fields: { limit: 'requestsPerSecond', times: 1, remoteAddress: '192.0.2.1' } },
+      ...[refused, refused],
     ])
   })
 
