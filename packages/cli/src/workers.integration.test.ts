@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
 import { freePort } from '@tidings/testing'
 import { describe, expect, it } from 'vitest'
-import { ended, get, type Run, served, temporaryDir, tidings } from '../test/run-tidings.js'
+import { childrenOf, ended, get, type Run, served, temporaryDir, tidings } from '../test/run-tidings.js'
 
 const WORKERS = ['--dev', '--memory', '--workers', '2']
 
@@ -16,13 +14,6 @@ interface WholeHealth {
 
 const healthOf = async (port: number): Promise<WholeHealth> =>
   (await (await fetch(`http://127.0.0.1:${port}/healthz`)).json()) as WholeHealth
-
-/** Processes that a process started. */
-const childrenOf = async (pid: number | undefined): Promise<readonly number[]> => {
-  const { stdout } = await promisify(execFile)('ps', ['-A', '-o', 'ppid=,pid='])
-  const rows = stdout.split('\n').map((line) => line.trim().split(/\s+/).map(Number))
-  return rows.filter(([parent]) => parent === pid).flatMap(([, child]) => child ?? [])
-}
 
 const isRunning = (pid: number): boolean => {
   try {

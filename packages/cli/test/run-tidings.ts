@@ -1,10 +1,11 @@
 /** Runs the built command line as users do, as processes, for the integration tests. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
 import { onTestFinished } from 'vitest'
 
 const TIDINGS = resolve(import.meta.dirname, '../bin/tidings.js')
@@ -162,3 +163,10 @@ export const handshake = (port: number, target: string, ...headers: readonly str
 
 const withHost = (port: number, headers: readonly string[]): readonly string[] =>
   headers.some((header) => /^host:/i.test(header)) ? headers : [`Host: 127.0.0.1:${port}`, ...headers]
+
+/** Processes that a process started. */
+export const childrenOf = async (pid: number | undefined): Promise<readonly number[]> => {
+  const { stdout } = await promisify(execFile)('ps', ['-A', '-o', 'ppid=,pid='])
+  const rows = stdout.split('\n').map((line) => line.trim().split(/\s+/).map(Number))
+  return rows.filter(([parent]) => parent === pid).flatMap(([, child]) => child ?? [])
+}

@@ -191,7 +191,7 @@ const wrong: readonly [string, object, string][] = [
   [
     'a dedupe window within the deadline',
     { contract: defineContract({ a: channel({ dedupeWindowMs: 5000 }) }) },
-    "contract['a'].dedupeWindowMs must be larger than heartbeat.deadlineMs, which is 35000",
+    "contract['a'].dedupeWindowMs must be larger than 39000: so long a silent connection may live after heartbeat.deadlineMs",
   ],
   ['a deadline before the interval', { heartbeat: { deadlineMs: 100 } }, 'heartbeat.deadlineMs must be larger'],
   ['a grace that is negative', { presenceGraceMs: -1 }, 'presenceGraceMs must be'],

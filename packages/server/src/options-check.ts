@@ -7,6 +7,7 @@ import { listedOrigin } from './access/origin.js'
 import { DEFAULT_DEDUPE_WINDOW_MS } from './channels.js'
 import { DEFAULT_HEARTBEAT, DEFAULT_LIMITS, type Heartbeat, type Limits, type TidingsOptions } from './options.js'
 import { OptionsError } from './options-error.js'
+import { longestSilenceMs } from './session/freshness.js'
 
 const KEYS = [
   'contract',
@@ -79,17 +80,19 @@ const checkAllow = (options: TidingsOptions): void => {
   }
 }
 
-/** Otherwise a frame held up on a dying connection could be stored a second time, its id forgotten. */
-const checkWindows = ({ contract }: TidingsOptions, { deadlineMs }: Heartbeat): void => {
+/** Otherwise a dying connection could hold up a frame until its id is forgotten, and it would be stored a second time. */
+const checkWindows = ({ contract }: TidingsOptions, heartbeat: Heartbeat): void => {
+  const silenceMs = longestSilenceMs(heartbeat)
   for (const [pattern, { dedupeWindowMs }] of Object.entries(contract?.channels ?? {})) {
-    if (dedupeWindowMs !== undefined && dedupeWindowMs <= deadlineMs) {
+    if (dedupeWindowMs !== undefined && dedupeWindowMs <= silenceMs) {
       throw new OptionsError(
-        `contract['${pattern}'].dedupeWindowMs must be larger than heartbeat.deadlineMs, which is ${deadlineMs}`,
+        `contract['${pattern}'].dedupeWindowMs must be larger than ${silenceMs}: so long a silent connection may live after heartbeat.deadlineMs`,
       )
     }
   }
-  if (deadlineMs >= DEFAULT_DEDUPE_WINDOW_MS) {
-    throw new OptionsError(`heartbeat.deadlineMs must be less than ${DEFAULT_DEDUPE_WINDOW_MS}`)
+  if (silenceMs >= DEFAULT_DEDUPE_WINDOW_MS) {
+    const mostMs = DEFAULT_DEDUPE_WINDOW_MS - (silenceMs - heartbeat.deadlineMs)
+    throw new OptionsError(`heartbeat.deadlineMs must be less than ${mostMs}`)
   }
 }
 

@@ -30,6 +30,7 @@ import { OperatorLog } from './observe/observer.js'
 import type { ChannelAccess, TidingsOptions } from './options.js'
 import { checkOptions } from './options-check.js'
 import { createDispatch } from './session/dispatch.js'
+import { retryWindowMsOf } from './session/freshness.js'
 import { PresenceEntries } from './session/presence-entries.js'
 import { Sessions } from './session/sessions.js'
 import { echo } from './transport/echo.js'
@@ -103,6 +104,8 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
     burst: limits.publishBurst,
     monotonic,
   })
+  const dedupeWindowMs = channels.shortestDedupeWindowMs()
+  const retryWindowMs = retryWindowMsOf(dedupeWindowMs, heartbeat)
   const access = new Access((options.allow ?? {}) as Record<string, ChannelAccess>, dev)
   const turn = new Turn()
   const accounts = new Accounts(accountRates(limits, monotonic))
@@ -117,6 +120,7 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
     limits,
     heartbeat,
     monotonic,
+    maxFrameAgeMs: dedupeWindowMs - retryWindowMs,
     reached,
     observer,
     ended: (session, clean) => {
@@ -138,10 +142,9 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
   })
   const commands = createCommands({
     ...{ authenticator, expiry, connections, accounts, pages, access, channels, gate: new Gate(channels, access) },
-    ...{ log, hub, presence, store, entries, limits, now, reached, observer },
+    ...{ log, hub, presence, store, entries, limits, now, monotonic, reached, observer },
     pingIntervalMs: heartbeat.intervalMs,
-    // A frame that a dying connection still holds can arrive until its deadline; by then its id must be remembered.
-    retryWindowMs: channels.shortestDedupeWindowMs() - heartbeat.deadlineMs,
+    retryWindowMs,
   })
   const dispatch = createDispatch(commands, observer, reached)
   const lifecycle = new Lifecycle({

@@ -22,6 +22,11 @@ export interface NewPublication {
   readonly id: string
   /** true: the id was made for this call and nobody can repeat it, so it need not be remembered. */
   readonly isUnrepeatable?: true
+  /**
+   * How long after the call the id may be looked up at the latest: later it may be forgotten, and the publish must be
+   * refused `unavailable` instead. Default: any time.
+   */
+  readonly maxWaitMs?: number
   /** Whose ids these are: two scopes never collide. At most 256 characters. */
   readonly scope: string
   readonly publisher: string | null

@@ -7,22 +7,35 @@ import { Admission, type Outcome } from '../session/command-queue.js'
 import { errorReply } from '../session/errors.js'
 import type { Identity, Session } from '../session/session.js'
 import { checkData, type Checked } from './check-data.js'
-import type { CommandHandler, Gate } from './command.js'
+import type { Gate } from './command.js'
 
 export interface PublishParts {
   readonly gate: Gate
   readonly log: Log
   readonly maxPayloadBytes: number
+  readonly monotonic: () => number
+  /** For how long clients repeat a publish. */
+  readonly retryWindowMs: number
   readonly reached: LimitReached
 }
+
+/** `sentAfterMs`: monotonic; the client sent the command later than this. */
+export type PublishHandler = (
+  session: Session,
+  identity: Identity,
+  command: PublishCommand,
+  sentAfterMs: number,
+) => Outcome
 
 export const publishCommand = ({
   gate,
   log,
   maxPayloadBytes,
+  monotonic,
+  retryWindowMs,
   reached,
-}: PublishParts): CommandHandler<PublishCommand> => {
-  return (session, identity, command) =>
+}: PublishParts): PublishHandler => {
+  return (session, identity, command, sentAfterMs) =>
     gate.pass(identity, 'publish', command, (channel) => {
       const store = (checked: Checked): Outcome => {
         if (!checked.ok) {
@@ -35,8 +48,11 @@ export const publishCommand = ({
           reached('publishesPerSecond', session.connection.handshake.remoteAddress)
           return errorReply(command.id, 'rate-limited', 'too many publications on this channel; slow down')
         }
+        // Until then its id is remembered, if this is a repeat.
+        const leftMs = sentAfterMs + channel.log.dedupeWindowMs - retryWindowMs - monotonic()
+        if (leftMs < 0 && command.publicationId !== undefined) return errorReply(command.id, 'unavailable', TOO_OLD)
         const waiting = { id: command.id, isMuted: command.echo === false }
-        return publish(log, session, channel, waiting, newPublication(identity, command, checked.payload))
+        return publish(log, session, channel, waiting, newPublication(identity, command, checked.payload, leftMs))
       }
       const checked = checkData(channel, command.data, maxPayloadBytes)
       const settingUp = subscriptionsBeingSetUp(session, channel.name)
@@ -49,6 +65,8 @@ export const publishCommand = ({
     })
 }
 
+const TOO_OLD = 'the publish waited for so long that its id may be forgotten; send it again'
+
 /**
  * A class, because V8 makes objects of a literal in the old generation once it has seen some grow old: they then keep
  * payloads until a full collection, 60 MB more of them when publications are large.
@@ -58,12 +76,14 @@ class PlainPublication implements NewPublication {
   readonly scope: string
   readonly publisher: string | null
   readonly payload: Payload
+  readonly maxWaitMs: number
 
-  constructor(id: string, scope: string, publisher: string | null, payload: Payload) {
+  constructor(id: string, scope: string, publisher: string | null, payload: Payload, maxWaitMs: number) {
     this.id = id
     this.scope = scope
     this.publisher = publisher
     this.payload = payload
+    this.maxWaitMs = maxWaitMs
   }
 }
 
@@ -71,14 +91,15 @@ const newPublication = (
   { scope, user }: Identity,
   { publicationId, key, tags }: PublishCommand,
   payload: Payload,
+  maxWaitMs: number,
 ): NewPublication => {
   const publisher = user?.id ?? null
   // Most have neither key nor tags, and spreading costs more than all the rest.
   if (publicationId !== undefined && key === undefined && tags === undefined) {
-    return new PlainPublication(publicationId, scope, publisher, payload)
+    return new PlainPublication(publicationId, scope, publisher, payload, maxWaitMs)
   }
   return {
-    ...(publicationId === undefined ? newId() : { id: publicationId }),
+    ...(publicationId === undefined ? newId() : { id: publicationId, maxWaitMs }),
     ...{ scope, publisher, payload },
     ...(key === undefined ? undefined : { key }),
     ...(tags === undefined ? undefined : { tags }),

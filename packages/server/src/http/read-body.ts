@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { setRunningTimeout } from '../running-timeout.js'
 
 export interface BodyLimits {
   readonly maxBytes: number
@@ -23,9 +24,9 @@ export const readBody = (
     }
     const end = (): void => settle(Buffer.concat(chunks))
     const cutOff = (): void => settle('cut-off')
-    const timer = setTimeout(() => settle('too-slow'), deadlineMs)
+    const timer = setRunningTimeout(() => settle('too-slow'), deadlineMs)
     const settle = (result: Buffer | 'too-large' | 'too-slow' | 'cut-off'): void => {
-      clearTimeout(timer)
+      timer.clear()
       request.off('data', take).off('end', end).off('close', cutOff).pause()
       resolve(result)
     }

@@ -1,5 +1,4 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { ErrorCode } from '@tidings/protocol'
 import { operatorOf } from '../access/operators.js'
 import { isRevocation, type Revocation, type Revocations } from '../access/revocations.js'
@@ -7,6 +6,7 @@ import type { TokenVerifier } from '../access/tokens/token-verifier.js'
 import { isUserId } from '../access/user-id.js'
 import type { Logger } from '../observe/logger.js'
 import type { Actor, Observer } from '../observe/observer.js'
+import { type RunningTimeout, setRunningTimeout } from '../running-timeout.js'
 import { knownFailure } from '../session/errors.js'
 import { RateLimit } from '../limits/rate-limit.js'
 import type { HealthStatus } from './health.js'
@@ -154,11 +154,13 @@ const parseRevocation = (body: Buffer): Revocation | undefined => {
 
 /** undefined: not in time. What happens to it then is looked at by nobody. */
 const inTime = async <Value>(promise: Promise<Value>): Promise<Value | undefined> => {
-  const abort = new AbortController()
-  const late = sleep(KEEP_DEADLINE_MS, undefined, { signal: abort.signal }).catch(() => undefined)
+  let timer: RunningTimeout | undefined
+  const late = new Promise<undefined>((resolve) => {
+    timer = setRunningTimeout(() => resolve(undefined), KEEP_DEADLINE_MS)
+  })
   try {
     return await Promise.race([promise, late])
   } finally {
-    abort.abort()
+    timer?.clear()
   }
 }

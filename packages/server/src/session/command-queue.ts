@@ -38,13 +38,12 @@ export interface CommandHead extends Pick<Command, 'type' | 'id'> {
   readonly channel: string | undefined
 }
 
-/**
- * Handles one command. Must not throw. `failed` turns a rejection into the command's error reply; `refused` is told of every
- * error reply, without a head when the command was malformed.
- */
 export interface Dispatch {
-  handle(session: Session, command: Command): Outcome
+  /** Handles one command, which the client sent after `sentAfterMs` (monotonic). Must not throw. */
+  handle(session: Session, command: Command, sentAfterMs: number): Outcome
+  /** Turns a rejection into the command's error reply. */
   failed(session: Session, command: CommandHead, error: unknown): Reply
+  /** Told of every error reply, without a head when the command was malformed. */
   refused(session: Session, command: CommandHead | undefined, reply: ErrorReply): void
 }
 
@@ -54,8 +53,8 @@ export const headOf = (command: Command): CommandHead => ({
   channel: 'channel' in command ? command.channel : undefined,
 })
 
-/** A command, or the error reply of one that was malformed: answered in its place. */
-export type Received = { readonly command: Command } | { readonly reply: Reply }
+/** A command and since when it may have been on its way, or the error reply of one that was malformed. */
+export type Received = { readonly command: Command; readonly sentAfterMs: number } | { readonly reply: Reply }
 
 /** Then the others have their turn: a full socket may bring thousands at once. */
 const MAX_COST_IN_TURN = 128
@@ -157,8 +156,9 @@ export class CommandQueue {
 
   #start(received: Received): void {
     this.#inFlight += 1
-    if ('reply' in received) this.#answer(undefined, received.reply)
-    else this.#settle(headOf(received.command), this.#dispatch.handle(this.#session, received.command))
+    if ('reply' in received) return this.#answer(undefined, received.reply)
+    const { command, sentAfterMs } = received
+    this.#settle(headOf(command), this.#dispatch.handle(this.#session, command, sentAfterMs))
   }
 
   #settle(command: CommandHead, outcome: Outcome): void {

@@ -1,5 +1,6 @@
 import type { Command, CommandType, ConnectCommand, ErrorCode, UnsubscribeCommand } from '@tidings/protocol'
 import type { CommandHandler } from '../commands/command.js'
+import type { PublishHandler } from '../commands/publish.js'
 import type { LimitReached } from '../observe/limits-reached.js'
 import type { Observer } from '../observe/observer.js'
 import { type Dispatch, headOf, type Outcome } from './command-queue.js'
@@ -12,8 +13,9 @@ type CommandOf<Type extends CommandType> = Extract<Command, { readonly type: Typ
 export type CommandTable = {
   readonly connect: (session: Session, command: ConnectCommand) => Outcome
   readonly unsubscribe: (session: Session, command: UnsubscribeCommand) => Outcome
+  readonly publish: PublishHandler
 } & {
-  readonly [Type in Exclude<CommandType, 'connect' | 'unsubscribe'>]: CommandHandler<CommandOf<Type>>
+  readonly [Type in Exclude<CommandType, 'connect' | 'unsubscribe' | 'publish'>]: CommandHandler<CommandOf<Type>>
 }
 
 /** Commands that a well-behaved client sends without end; the others are counted. */
@@ -36,7 +38,7 @@ export const createDispatch = (table: CommandTable, observer: Observer, reached:
     observer.refused({ code, command: command?.type, channel: command?.channel, ...session.actor })
   }
 
-  const route = (session: Session, command: Command): Outcome => {
+  const route = (session: Session, command: Command, sentAfterMs: number): Outcome => {
     const { identity } = session
     if (command.type === 'connect') return table.connect(session, command)
     if (identity === undefined) return errorReply(command.id, 'not-connected', 'connect must succeed first')
@@ -50,7 +52,7 @@ export const createDispatch = (table: CommandTable, observer: Observer, reached:
       case 'unsubscribe':
         return table.unsubscribe(session, command)
       case 'publish':
-        return table.publish(session, identity, command)
+        return table.publish(session, identity, command, sentAfterMs)
       case 'history':
         return table.history(session, identity, command)
       case 'presence':
@@ -62,9 +64,9 @@ export const createDispatch = (table: CommandTable, observer: Observer, reached:
     }
   }
 
-  const handle = (session: Session, command: Command): Outcome => {
+  const handle = (session: Session, command: Command, sentAfterMs: number): Outcome => {
     try {
-      return route(session, command)
+      return route(session, command, sentAfterMs)
     } catch (error) {
       return failed(session, headOf(command), error)
     }

@@ -1,4 +1,5 @@
 import type { Heartbeat } from '../options.js'
+import { tickMsOf } from './freshness.js'
 import type { Session } from './session.js'
 
 /** A connection's counters at the latest tick. */
@@ -13,7 +14,8 @@ interface Pulse {
 
 /**
  * Finds connections whose peer is gone: one timer for all of a node's sessions. A peer shows life by any byte it sends, or
- * by taking bytes that waited for it; one that shows none is pinged, then closed with 4001, at most a tick after the deadline.
+ * by taking bytes that waited for it; one that shows none is pinged, then closed with 4001, soon after the deadline: see
+ * `longestSilenceMs`.
  */
 export class Heartbeats {
   readonly #rules: Heartbeat
@@ -26,7 +28,7 @@ export class Heartbeats {
   constructor(rules: Heartbeat, monotonic: () => number) {
     this.#rules = rules
     this.#monotonic = monotonic
-    this.#tickMs = Math.max(10, Math.min(1000, (rules.deadlineMs - rules.intervalMs) / 4))
+    this.#tickMs = tickMsOf(rules)
     this.#tickedAt = monotonic()
     this.#timer = setInterval(() => this.#tick(), this.#tickMs)
     this.#timer.unref()

@@ -1,5 +1,6 @@
 import type { Member } from '@tidings/protocol'
 import type { PresenceStore } from '../backend/backend.js'
+import { type RunningTimeout, setRunningTimeout } from '../running-timeout.js'
 import { memberOf, type Session } from './session.js'
 
 export type PresenceFailed = (session: Session, channel: string, error: unknown) => void
@@ -8,7 +9,7 @@ interface Entry {
   /** Whose entry it is now: a client that reconnects takes its entry over from its old session. */
   owner: Session
   readonly enteredAt: number
-  leaveTimer: NodeJS.Timeout | undefined
+  leaveTimer: RunningTimeout | undefined
 }
 
 /**
@@ -35,7 +36,7 @@ export class PresenceEntries {
   async put(session: Session, channel: string, member: Omit<Member, 'enteredAt'>): Promise<void> {
     const key = entryKey(channel, member.member)
     const before = this.#entries.get(key)
-    clearTimeout(before?.leaveTimer)
+    before?.leaveTimer?.clear()
     const entry: Entry = { owner: session, enteredAt: before?.enteredAt ?? this.#now(), leaveTimer: undefined }
     this.#entries.set(key, entry)
     await this.#store.put(channel, { ...member, enteredAt: entry.enteredAt })
@@ -48,7 +49,7 @@ export class PresenceEntries {
     const key = entryKey(channel, member)
     const entry = this.#entries.get(key)
     if (entry?.owner !== session) return
-    clearTimeout(entry.leaveTimer)
+    entry.leaveTimer?.clear()
     this.#entries.delete(key)
     await this.#store.remove(channel, member)
   }
@@ -67,7 +68,7 @@ export class PresenceEntries {
   }
 
   close(): void {
-    for (const { leaveTimer } of this.#entries.values()) clearTimeout(leaveTimer)
+    for (const { leaveTimer } of this.#entries.values()) leaveTimer?.clear()
     this.#entries.clear()
   }
 
@@ -75,8 +76,8 @@ export class PresenceEntries {
     if (session.identity === undefined) return
     const entry = this.#entries.get(entryKey(channel, memberOf(session.identity)))
     if (entry?.owner !== session) return
-    entry.leaveTimer = setTimeout(() => this.leaveQuietly(session, channel), this.#graceMs)
-    entry.leaveTimer.unref()
+    const leave = (): void => this.leaveQuietly(session, channel)
+    entry.leaveTimer = setRunningTimeout(leave, this.#graceMs, { ref: false })
   }
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { randomId } from '../random-id.js'
+import { type RunningTimeout, setRunningTimeout } from '../running-timeout.js'
 import {
   type Codec,
   type DisconnectCode,
@@ -15,6 +16,7 @@ import type { Limits, User } from '../options.js'
 import { type Connection, type ConnectionHandler, ITEM_COST_BYTES } from '../transport/transport.js'
 import { errorReply } from './errors.js'
 import { CommandQueue, type Dispatch } from './command-queue.js'
+import { Freshness, type FreshnessRules } from './freshness.js'
 import type { HeldSubscription } from './held-subscription.js'
 import { isTooDeep } from './json-depth.js'
 import type { RateLimit } from '../limits/rate-limit.js'
@@ -68,8 +70,9 @@ export class Session implements ConnectionHandler {
   settingUp = 0
   readonly rateLimit: RateLimit
   readonly #queue: CommandQueue
+  readonly #freshness: Freshness
   readonly #listener: SessionListener
-  #connectTimer: NodeJS.Timeout | undefined
+  #connectTimer: RunningTimeout | undefined
   #entered: Set<string> | undefined
   #identity: Identity | undefined
   #ended = false
@@ -79,17 +82,19 @@ export class Session implements ConnectionHandler {
     limits: Limits,
     dispatch: Dispatch,
     rateLimit: RateLimit,
+    freshness: FreshnessRules,
     listener: SessionListener,
   ) {
     this.connection = connection
     this.#listener = listener
     this.rateLimit = rateLimit
+    this.#freshness = new Freshness(freshness)
     this.#queue = new CommandQueue(this, dispatch, limits.maxCommandsInFlight)
-    this.#connectTimer = setTimeout(() => {
+    const late = (): void => {
       listener.late(this)
       this.disconnect(4003)
-    }, limits.connectDeadlineMs)
-    this.#connectTimer.unref()
+    }
+    this.#connectTimer = setRunningTimeout(late, limits.connectDeadlineMs, { ref: false })
   }
 
   get identity(): Identity | undefined {
@@ -129,7 +134,8 @@ export class Session implements ConnectionHandler {
   }
 
   frame(data: Buffer, isText: boolean): void {
-    if (this.#ended) return
+    const sentAfterMs = this.#arrived()
+    if (sentAfterMs === undefined) return
     const { codec } = this.connection
     const wantsText = codec.subprotocol.endsWith('.json')
     if (isText !== wantsText) return this.#close(1003, wantsText ? 'text frames only' : 'binary frames only')
@@ -138,10 +144,14 @@ export class Session implements ConnectionHandler {
     if (decoded.length > 1) this.connection.spend((decoded.length - 1) * ITEM_COST_BYTES)
     for (const item of decoded) {
       const parsed = parseCommand(item)
-      if (parsed.ok) this.#queue.push({ command: parsed.command })
+      if (parsed.ok) this.#queue.push({ command: parsed.command, sentAfterMs })
       else if (parsed.id === null) return this.disconnect(4500)
       else this.#queue.push({ reply: errorReply(parsed.id, parsed.code, parsed.message) })
     }
+  }
+
+  controlFrame(): void {
+    this.#arrived()
   }
 
   /** Returns the bytes that it sent. */
@@ -167,6 +177,14 @@ export class Session implements ConnectionHandler {
     this.#listener.closed(this)
   }
 
+  /** When the frame before arrived. undefined: what comes now must not be handled. Ends the session if it is too old. */
+  #arrived(): number | undefined {
+    if (this.#ended) return undefined
+    const sentAfterMs = this.#freshness.arrived()
+    if (sentAfterMs === undefined) this.disconnect(4001)
+    return sentAfterMs
+  }
+
   #close(code: number, reason: string): void {
     if (!this.#ended && REFUSALS.includes(code)) this.#listener.refused(this, reason)
     this.connection.close(code, reason)
@@ -182,7 +200,7 @@ export class Session implements ConnectionHandler {
   }
 
   #endConnecting(): void {
-    clearTimeout(this.#connectTimer)
+    this.#connectTimer?.clear()
     this.#connectTimer = undefined
   }
 }

@@ -2,8 +2,10 @@ import type { DisconnectCode } from '@tidings/protocol'
 import type { LimitReached } from '../observe/limits-reached.js'
 import type { Observer } from '../observe/observer.js'
 import type { Heartbeat, Limits } from '../options.js'
+import { setRunningTimeout } from '../running-timeout.js'
 import type { Connection } from '../transport/transport.js'
 import type { Dispatch } from './command-queue.js'
+import type { FreshnessRules } from './freshness.js'
 import { Heartbeats } from './heartbeat.js'
 import { RateLimit, type Rate } from '../limits/rate-limit.js'
 import { Session, type SessionListener } from './session.js'
@@ -12,6 +14,8 @@ export interface SessionsParts {
   readonly limits: Limits
   readonly heartbeat: Heartbeat
   readonly monotonic: () => number
+  /** A session that brings a frame which may be older than this ends: its id may be forgotten. */
+  readonly maxFrameAgeMs: number
   readonly reached: LimitReached
   readonly observer: Pick<Observer, 'refused'>
   /** A session ended; `clean`: it said goodbye. Its subscriptions have ended already. */
@@ -24,13 +28,15 @@ export class Sessions implements SessionListener {
   readonly #sessions = new Set<Session>()
   readonly #heartbeats: Heartbeats
   readonly #rate: Rate
+  readonly #freshness: FreshnessRules
   #whenEmpty: (() => void) | undefined
 
   constructor(parts: SessionsParts) {
     this.#parts = parts
     this.#heartbeats = new Heartbeats(parts.heartbeat, parts.monotonic)
-    const { commandsPerSecond: perSecond, commandBurst: burst } = parts.limits
-    this.#rate = { perSecond, burst, monotonic: parts.monotonic }
+    const { limits, monotonic, maxFrameAgeMs } = parts
+    this.#rate = { perSecond: limits.commandsPerSecond, burst: limits.commandBurst, monotonic }
+    this.#freshness = { monotonic, maxAgeMs: maxFrameAgeMs }
   }
 
   get size(): number {
@@ -38,7 +44,8 @@ export class Sessions implements SessionListener {
   }
 
   open(connection: Connection, dispatch: Dispatch): Session {
-    const session = new Session(connection, this.#parts.limits, dispatch, new RateLimit(this.#rate), this)
+    const { limits } = this.#parts
+    const session = new Session(connection, limits, dispatch, new RateLimit(this.#rate), this.#freshness, this)
     this.#sessions.add(session)
     this.#heartbeats.add(session)
     return session
@@ -79,7 +86,7 @@ export class Sessions implements SessionListener {
   async close(drainMs: number): Promise<void> {
     this.#heartbeats.stop()
     if (this.#sessions.size === 0) return
-    const cut = setTimeout(() => {
+    const cut = setRunningTimeout(() => {
       for (const session of [...this.#sessions]) session.connection.terminate()
     }, drainMs)
     const empty = new Promise<void>((resolve) => {
@@ -87,6 +94,6 @@ export class Sessions implements SessionListener {
     })
     this.disconnectAll(4000)
     await empty
-    clearTimeout(cut)
+    cut.clear()
   }
 }

@@ -47,9 +47,11 @@ export interface Connection {
   terminate(): void
 }
 
-/** Handles a connection's frames. No method may throw. */
+/** Handles a connection's frames, in the order they come. No method may throw. */
 export interface ConnectionHandler {
   frame(data: Buffer, isText: boolean): void
+  /** A ping or a pong came. */
+  controlFrame?(): void
   /** The peer broke the rules of the transport, and the connection ends for it. `why`: one sentence. */
   broken(why: string): void
   /** Called once. `clean`: the peer said goodbye. */

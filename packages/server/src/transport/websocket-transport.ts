@@ -196,6 +196,7 @@ function onData(this: ServedSocket, chunk: Buffer): void {
 
 function onPing(this: WebSocket, payload: Buffer): void {
   const connection = connectionOf(this)
+  connection?.handler?.controlFrame?.()
   connection?.spend(payload.length + ITEM_COST_BYTES)
   const outbound = connection?.outbound
   // Pings of a peer that does not read are not answered: pongs must not pile up.
@@ -204,6 +205,7 @@ function onPing(this: WebSocket, payload: Buffer): void {
 
 function onPong(this: WebSocket, payload: Buffer): void {
   const connection = connectionOf(this)
+  connection?.handler?.controlFrame?.()
   connection?.spend(payload.length + ITEM_COST_BYTES)
   connection?.outbound.ponged(payload)
 }

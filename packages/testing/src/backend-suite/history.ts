@@ -1,3 +1,5 @@
+import type { HistoryRules } from '@tidings/contract'
+import type { LogChannel } from '@tidings/server'
 import { describe, expect, it } from 'vitest'
 import { type Harness, numbers } from './harness.js'
 
@@ -99,6 +101,47 @@ const describeTimes = (harness: Harness): void => {
       numbers(4).reverse(),
     )
     expect(await harness.payloads(channel, { from: { time: 0 }, ...backward })).toEqual([])
+  })
+
+  const losing: readonly [string, HistoryRules, (channel: LogChannel) => unknown, string][] = [
+    ['count', { maxCount: 3 }, () => undefined, 'trimmed'],
+    ['bytes', { maxBytes: 3 }, () => undefined, 'trimmed'],
+    ['age', { maxAgeMs: 3500 }, () => undefined, 'expired'],
+    ['a purge', { maxCount: 100 }, (channel) => harness.retry(() => harness.log.purge(channel)), 'purged'],
+  ]
+  it.each(losing)('tells that some are gone by %s when it starts at a time', async (_by, history, lose, reason) => {
+    const channel = harness.channel({ history })
+    const times: number[] = []
+    for (const number of numbers(7)) {
+      times.push((await harness.publish(channel, number)).time)
+      harness.clock.advance(1000)
+      if (number === '4') await lose(channel)
+    }
+    const at = (index: number): { readonly time: number } => ({ time: times[index] ?? 0 })
+    const backward = { direction: 'backward' } as const
+    for (const index of [0, 2, 3]) {
+      const { publications, gaps } = await harness.readAll(channel, { from: at(index) })
+      expect(publications.map(({ payload }) => payload)).toEqual(['5', '6', '7'])
+      expect(gaps).toMatchObject([{ reason, missed: null }])
+      const before = await harness.read(channel, { from: at(index), ...backward })
+      expect(before).toMatchObject({ publications: [], more: false, gap: { reason } })
+    }
+    expect(await harness.readAll(channel, { from: at(4) })).toMatchObject({ gaps: [] })
+    expect(await harness.payloads(channel, { from: { time: at(3).time + 1 } })).toEqual(['5', '6', '7'])
+    expect((await harness.readAll(channel, { from: { time: at(3).time + 1 } })).gaps).toEqual([])
+    expect(await harness.readAll(channel, { from: at(5), ...backward })).toMatchObject({ gaps: [] })
+    const oldest = await harness.read(channel, { from: at(4), ...backward })
+    expect(oldest).toMatchObject({ publications: [], gap: { reason } })
+    harness.expectMissed(oldest.gap, 4)
+  })
+
+  it('tells nothing of a channel that lost nothing', async () => {
+    const channel = harness.channel({ history: { maxCount: 3 } })
+    for (const direction of ['forward', 'backward'] as const) {
+      expect(await harness.read(channel, { from: { time: 0 }, direction })).toMatchObject({ gap: null })
+      await harness.publish(channel, '1')
+      expect(await harness.read(channel, { from: { time: 0 }, direction })).toMatchObject({ gap: null })
+    }
   })
 
   it('rewinds by age, and by the stricter of age and count', async () => {

@@ -1,5 +1,6 @@
 import { createPublicKey, type JsonWebKey } from 'node:crypto'
 import { isRecord } from '@tidings/protocol'
+import { setRunningTimeout } from '../../running-timeout.js'
 import { algorithmOf, type VerificationKey } from './token-keys.js'
 
 /** Not more often is the address asked, whatever keys tokens name. */
@@ -71,11 +72,19 @@ export class RemoteKeys {
   }
 
   async #fetch(): Promise<string> {
-    const response = await fetch(this.#parts.url, {
-      redirect: 'error',
-      headers: { accept: 'application/jwk-set+json, application/json' },
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    })
+    const abort = new AbortController()
+    const late = (): void => abort.abort(new Error(`it did not answer within ${TIMEOUT_MS / 1000} seconds`))
+    const timer = setRunningTimeout(late, TIMEOUT_MS, { ref: false })
+    try {
+      return await this.#fetchUntil(abort.signal)
+    } finally {
+      timer.clear()
+    }
+  }
+
+  async #fetchUntil(signal: AbortSignal): Promise<string> {
+    const headers = { accept: 'application/jwk-set+json, application/json' }
+    const response = await fetch(this.#parts.url, { redirect: 'error', headers, signal })
     if (!response.ok) {
       await response.body?.cancel()
       throw new Error(`it answered with status ${response.status}`)

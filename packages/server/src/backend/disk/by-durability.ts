@@ -25,13 +25,14 @@ const MAX_NAME_BYTES = 255
 /**
  * One log of two: channels with durability `disk` live in the disk log, others in memory. A channel that changes from
  * disk to memory has its disk log purged before it is first used, so that a position from before cannot resume past what
- * memory alone has seen, should it change back.
+ * memory alone has seen, should it change back. When it does, the disk log notes it before it gives out a position, so that
+ * the channel can change again.
  */
 export class ByDurability implements Log {
   readonly notices = 'exact'
   #logs: Logs | null = null
-  /** Channels whose disk log is being purged. */
-  readonly #leaving = new Map<string, Promise<void>>()
+  /** Channels whose disk log is being purged or taken into use again. */
+  readonly #changing = new Map<string, Promise<void>>()
 
   open(logs: Logs): void {
     this.#logs = logs
@@ -72,18 +73,20 @@ export class ByDurability implements Log {
     if (this.#logs === null) return Promise.reject(new BackendError('unavailable', 'The backend is not open.'))
     if (Buffer.byteLength(name) > MAX_NAME_BYTES) return Promise.reject(new RangeError('the channel name is too long'))
     const { disk, memory } = this.#logs
+    const changing = this.#changing.get(name)
+    if (changing !== undefined) return changing.then(() => this.#with(channel, use))
     if (channel.durability === 'disk') {
       memory.forget(name)
-      return use(disk)
+      if (!disk.mustComeBack(name)) return use(disk)
+      return this.#change(name, disk.comeBack(name)).then(() => this.#with(channel, use))
     }
-    if (memory.has(name)) return use(memory)
-    const leaving = this.#leaving.get(name) ?? (disk.mustLeave(name) ? this.#leave(disk, name) : undefined)
-    return leaving === undefined ? use(memory) : leaving.then(() => use(memory))
+    if (memory.has(name) || !disk.mustLeave(name)) return use(memory)
+    return this.#change(name, disk.leave(name)).then(() => this.#with(channel, use))
   }
 
-  #leave(disk: DiskLog, name: string): Promise<void> {
-    const leaving = disk.leave(name).finally(() => this.#leaving.delete(name))
-    this.#leaving.set(name, leaving)
-    return leaving
+  #change(name: string, change: Promise<void>): Promise<void> {
+    const changing = change.finally(() => this.#changing.delete(name))
+    this.#changing.set(name, changing)
+    return changing
   }
 }

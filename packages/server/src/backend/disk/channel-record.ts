@@ -15,12 +15,16 @@ export interface ChannelRecord {
   readonly floorBytes: number
   /** Offset of the newest publication that was removed from the table `log`; the sweep brings it to the floor. */
   readonly swept: number
+  /** Time of the publication at the floor, or later; undefined: an earlier version wrote the record. */
+  readonly goneTime?: number
   readonly losses: Readonly<Losses>
   readonly segments: readonly Segment[]
   /** The rules of the latest use: the sweep applies them. */
   readonly history: HistoryRules | null
   /** Whether the channel was last used without disk, so that what was published then is not here. */
-  readonly away: boolean
+  readonly left?: boolean
+  /** The newest offset that was left out because the channel went on without disk; 0: none. */
+  readonly hole?: number
 }
 
 export const EMPTY_RECORD: ChannelRecord = {
@@ -33,7 +37,6 @@ export const EMPTY_RECORD: ChannelRecord = {
   losses: new Losses(),
   segments: [],
   history: null,
-  away: false,
 }
 
 export const encodeChannel = (record: ChannelRecord): Buffer => Buffer.from(JSON.stringify(record))

@@ -132,6 +132,30 @@ describe('a node that is killed while it publishes', () => {
     await killed
     await open()
   })
+
+  it.runIf(process.platform === 'linux')('keeps out a process of another container with its number', async () => {
+    // The first process of each namespace has the number 1, as in containers.
+    const inContainer = (): ChildProcess => {
+      const args = ['--input-type=module', '-e', PUBLISHER, dir, JSON.stringify(channel), '0']
+      const command = ['-Urpf', '--kill-child', process.execPath, ...args]
+      return spawn('unshare', command, { cwd: import.meta.dirname, stdio: ['ignore', 'pipe', 'pipe'] })
+    }
+    const owner = inContainer()
+    child = owner
+    if (owner.stdout === null) throw new Error('the publisher has no output')
+    await once(owner.stdout, 'data')
+    owner.stdout.resume()
+    const other = inContainer()
+    let said = ''
+    other.stderr?.on('data', (text: Buffer) => (said += text.toString()))
+    expect((await once(other, 'exit'))[0]).toBe(1)
+    expect(said).toContain(
+      'is in use by a process with the same number (1), probably in another container: stop that one',
+    )
+    owner.kill('SIGKILL')
+    await once(owner, 'exit')
+    await open()
+  })
 })
 
 const reopened = async (): Promise<Backend> => {

@@ -37,9 +37,13 @@ export class Dedupe {
   readonly #ids: IdTable
   /** By window: rows of one window end in the order they were written. */
   readonly #rows = new Map<number, Deque<Row>>()
-  /** Of the batch under way, by window. */
+  /** Of the batch under way, by window: its ids, the row they are written in, and how many rows it removes. */
   #fresh = new Map<number, string[]>()
+  #freshRows = new Map<number, Row>()
+  readonly #removed = new Map<number, number>()
   #rowNumber = 0
+  /** When the publishes were called that wait for their look-up, the earliest first. */
+  readonly #waiting = new Deque<number>()
 
   /** Reads all that is remembered. Throws if it cannot be understood. */
   constructor(store: Store, clock: RunningClock, lineage: Lineage, maxEntries: number) {
@@ -49,10 +53,24 @@ export class Dedupe {
     for (const { key, value } of store.scan('dedupe', ALL)) this.#load(Buffer.from(key), value)
   }
 
-  /** The first publish's result if the id is within its window. Throws BackendError `id-conflict`. */
-  find({ key, payloadHash: hash }: PublicationKey): PublishResult | undefined {
+  /**
+   * A publish was called, and its id will be looked up when the disk has taken what was called before. Until then ids
+   * are kept whose windows end meanwhile. Returns the time of the call.
+   */
+  expect(): number {
+    const calledAt = this.#clock.now()
+    this.#waiting.push(calledAt)
+    return calledAt
+  }
+
+  /**
+   * The first publish's result if the id was within its window when `expect` was called. Call it once for each `expect`,
+   * in the same order. Throws BackendError `id-conflict`.
+   */
+  find({ key, payloadHash: hash }: PublicationKey, calledAt: number): PublishResult | undefined {
+    this.#waiting.shift()
     const first = this.#ids.get(key)
-    if (first === undefined || first.expiresAt <= this.#clock.now()) return undefined
+    if (first === undefined || first.expiresAt <= calledAt) return undefined
     if (first.payloadHash !== hash) {
       throw new BackendError('id-conflict', 'This id was used for another publication.')
     }
@@ -63,7 +81,7 @@ export class Dedupe {
 
   /** Throws BackendError `overloaded` if there is no room for one more. */
   checkRoom(): void {
-    if (this.#ids.hasRoom(this.#clock.now())) return
+    if (this.#ids.hasRoom(this.#ended)) return
     throw new BackendError('overloaded', 'Too many publication ids within their dedupe windows.')
   }
 
@@ -89,45 +107,63 @@ export class Dedupe {
       this.#rowNumber += 1
       const row: Row = { expiresAt, key: rowKey(expiresAt, this.#rowNumber), count: ids.length }
       writes.put('dedupe', row.key, this.#encode(ids))
-      this.#queueOf(windowMs).push(row)
+      this.#freshRows.set(windowMs, row)
     }
   }
 
   /** The batch is on the disk. */
   settle(): void {
-    this.#fresh = new Map()
+    for (const [windowMs, count] of this.#removed) {
+      const rows = this.#queueOf(windowMs)
+      for (let left = count; left > 0; left -= 1) rows.shift()
+      if (rows.length === 0) this.#rows.delete(windowMs)
+    }
+    for (const [windowMs, row] of this.#freshRows) this.#queueOf(windowMs).push(row)
+    this.#endBatch()
   }
 
   /** The batch came to nothing, its rows included. */
   abandon(): void {
     for (const ids of this.#fresh.values()) for (const id of ids) this.#ids.delete(id)
+    this.#endBatch()
+  }
+
+  #endBatch(): void {
     this.#fresh = new Map()
+    this.#freshRows = new Map()
+    this.#removed.clear()
   }
 
   /** Forgets a part of what has ended. Call it now and then. */
   tidy(): void {
-    this.#ids.tidy(this.#clock.now())
+    this.#ids.tidy(this.#ended)
   }
 
   /** Whether any window has ended, so that a batch should be written to remove its ids. */
   hasEnded(): boolean {
-    const now = this.#clock.now()
-    for (const rows of this.#rows.values()) if ((rows.at(0)?.expiresAt ?? Infinity) <= now) return true
+    const ended = this.#ended
+    for (const rows of this.#rows.values()) if ((rows.at(0)?.expiresAt ?? Infinity) <= ended) return true
     return false
   }
 
+  /** Windows that end until then are of use to nobody. */
+  get #ended(): number {
+    return this.#waiting.at(0) ?? this.#clock.now()
+  }
+
   #removeEnded(writes: Writes, limit: number): void {
-    const now = this.#clock.now()
+    const ended = this.#ended
     let left = limit
     for (const [windowMs, rows] of this.#rows) {
+      let count = 0
       let row = rows.at(0)
-      while (row !== undefined && row.expiresAt <= now && left > 0) {
+      while (row !== undefined && row.expiresAt <= ended && left > 0) {
         writes.remove('dedupe', row.key)
         left -= row.count
-        rows.shift()
-        row = rows.at(0)
+        count += 1
+        row = rows.at(count)
       }
-      if (rows.length === 0) this.#rows.delete(windowMs)
+      if (count > 0) this.#removed.set(windowMs, count)
     }
   }
 

@@ -65,8 +65,15 @@ export class DiskChannel implements ReadableLog {
     return this.#durable !== EMPTY_RECORD
   }
 
-  get isAway(): boolean {
-    return this.#pending.away
+  /** Whether it went on without disk, and has not come back. */
+  get hasLeft(): boolean {
+    return this.#pending.left === true
+  }
+
+  get goneTime(): number {
+    const { floor, tail, lastTime, goneTime } = this.#pending
+    if (floor === 0) return -1
+    return goneTime ?? (floor < tail ? this.#info(floor + 1).time : lastTime)
   }
 
   get history(): HistoryRules | null {
@@ -97,6 +104,11 @@ export class DiskChannel implements ReadableLog {
 
   offsetAtTime(time: number): number {
     return this.#firstOffset(this.floor + 1, this.tail, (info) => info.time >= time)
+  }
+
+  countBetween(after: number, through: number): number | null {
+    const { hole = 0 } = this.#pending
+    return after < hole && hole <= through ? null : through - after
   }
 
   reasonFor(offset: number): LossReason {
@@ -139,7 +151,6 @@ export class DiskChannel implements ReadableLog {
     // Stored as a whole number that is not negative, whatever the clock says.
     draft.lastTime = Math.max(draft.lastTime, Math.floor(now))
     draft.totalBytes += bytes
-    draft.away = false
     const info = { time: draft.lastTime, totalBytes: draft.totalBytes }
     this.#fresh.push(info)
     setInfo(record, info)
@@ -162,8 +173,19 @@ export class DiskChannel implements ReadableLog {
     const draft = this.#draft()
     draft.tail += 1
     this.#fresh.push({ time: draft.lastTime, totalBytes: draft.totalBytes })
-    draft.away = true
+    draft.left = true
+    draft.hole = draft.tail
     this.purge()
+  }
+
+  /**
+   * The channel is used with disk again. On the disk before anybody gets a position: should the channel leave once more,
+   * that position must be behind.
+   */
+  comeBack(now: number): void {
+    const draft = this.#draft()
+    draft.left = false
+    draft.goneTime = Math.max(draft.goneTime ?? 0, Math.floor(now))
   }
 
   /** Moves the floor past what the rules do not keep. */
@@ -217,10 +239,11 @@ export class DiskChannel implements ReadableLog {
   }
 
   #moveFloor(reason: LossReason, floor: number): void {
-    const floorBytes = this.#info(floor).totalBytes
+    const { time, totalBytes } = this.#info(floor)
     const draft = this.#draft()
     draft.floor = floor
-    draft.floorBytes = floorBytes
+    draft.floorBytes = totalBytes
+    draft.goneTime = Math.max(draft.goneTime ?? 0, time)
     draft.losses = Object.assign(new Losses(), draft.losses, { [reason]: floor })
     this.#oldestTime = undefined
   }

@@ -118,12 +118,22 @@ export class DiskLog implements Log {
   /** Whether the disk has something of a channel that is used without disk from now on. */
   mustLeave(name: string): boolean {
     const log = this.#channelOf(name)
-    return log.isStored && !log.isAway
+    return log.isStored && !log.hasLeft
   }
 
   /** Purges such a channel. */
   leave(name: string): Promise<void> {
     return this.#change(name, (log) => log.leave())
+  }
+
+  /** Whether a channel that is used with disk was used without. */
+  mustComeBack(name: string): boolean {
+    return this.#channelOf(name).hasLeft
+  }
+
+  /** Must have resolved before such a channel is used. */
+  comeBack(name: string): Promise<void> {
+    return this.#change(name, (log) => log.comeBack(this.#options.clock.now()))
   }
 
   /** Applies the rules to a channel that nobody uses, by the rules of its latest use. */

@@ -193,6 +193,39 @@ describe('disk backend on a faulty disk', () => {
     expect(await after.log.publish(channel, publication('1'))).toMatchObject({ duplicate: false })
   })
 
+  it('knows a repeat by its window at the call, however long the disk makes it wait', async () => {
+    const disk = new FaultyDisk()
+    const [backend] = await start(disk, true)
+    const first = await backend.log.publish(channel, publication('once'))
+    disk.holdsFlushes = true
+    const held = backend.log.publish(channel, publication('held'))
+    await settle()
+    clock.advance(59_999)
+    const repeated = backend.log.publish(channel, publication('once'))
+    clock.advance(60_000)
+    disk.letFlush()
+    await held
+    expect(await repeated).toEqual({ ...first, duplicate: true })
+    expect(await payloadsOf(backend)).toEqual(['once', 'held'])
+    // Nothing waits any more, so what has ended is forgotten.
+    expect(await backend.log.publish(channel, publication('once'))).toMatchObject({ duplicate: false })
+  })
+
+  it('removes the ids whose windows are over also after a batch that found the disk full', async () => {
+    const disk = new FaultyDisk()
+    const [{ log }] = await start(disk, true)
+    await log.publish(channel, publication('1'))
+    clock.advance(60_001)
+    disk.failNextCommit = new StoreError('full', 'no space left on device')
+    await expect(log.publish(channel, publication('2'))).rejects.toMatchObject({ code: 'storage-full' })
+    expect(disk.rows('dedupe')).toBe(1)
+    await log.publish(channel, publication('3'))
+    expect(disk.rows('dedupe')).toBe(1)
+    clock.advance(60_001)
+    await log.publish(channel, publication('4'))
+    expect(disk.rows('dedupe')).toBe(1)
+  })
+
   it('refuses everything once it is closed', async () => {
     const [backend] = await start(new FaultyDisk(), true)
     await backend.close()

@@ -138,6 +138,57 @@ describe('a channel whose durability changes', () => {
     expect(await resume(backend, tail)).toEqual(['gap purged', '3'])
   })
 
+  it('gives a gap when it was away once more, after a start in which it was only subscribed to', async () => {
+    let backend = await open('data')
+    const old = await publish(backend, '1')
+    const positions = [old]
+    for (const round of [1, 2, 3]) {
+      await close(backend)
+      backend = await open('data')
+      await publish(backend, `memory ${round}`, inMemory)
+      await close(backend)
+      backend = await open('data')
+      const [tail] = await backend.log.tails([channel])
+      for (const position of positions) expect(await resume(backend, position)).toEqual(['gap purged'])
+      positions.push(tail?.position ?? '')
+      expect(await resume(backend, positions.at(-1) ?? '')).toEqual([])
+    }
+    await publish(backend, '2')
+    expect(await resume(backend, positions.at(-1) ?? '')).toEqual(['2'])
+    for (const position of positions.slice(0, -1)) expect(await resume(backend, position)).toEqual(['gap purged', '2'])
+  })
+
+  it('gives a gap to whoever was away from a channel that kept nothing meanwhile', async () => {
+    let backend = await open('data')
+    await publish(backend, '1')
+    for (const away of [inMemory, { ...inMemory, durability: 'none', history: null } as const, inMemory]) {
+      const [tail] = await backend.log.tails([channel])
+      await close(backend)
+      backend = await open('data')
+      await publish(backend, 'elsewhere', away)
+      await close(backend)
+      backend = await open('data')
+      expect(await resume(backend, tail?.position ?? '')).toEqual(['gap purged'])
+    }
+  })
+
+  it('does not say how many were missed, nor that nothing was published while it was away', async () => {
+    let backend = await open('data')
+    const position = await publish(backend, '1')
+    const time = Date.now() - 60_000
+    await close(backend)
+    backend = await open('data')
+    await publish(backend, 'memory', inMemory)
+    await close(backend)
+    backend = await open('data')
+    const page = (from: string | { readonly time: number }, direction: 'forward' | 'backward' = 'forward') =>
+      backend.log.read(channel, { direction, from, limit: 10, maxBytes: 1000 })
+    expect(await page(position)).toMatchObject({ gap: { reason: 'purged', missed: null } })
+    expect(await page({ time })).toMatchObject({ gap: { reason: 'purged', missed: null } })
+    expect(await page({ time: Date.now() + 1000 }, 'backward')).toMatchObject({ gap: { missed: null } })
+    expect(await page({ time: Date.now() + 1000 })).toMatchObject({ gap: null })
+  })
+
   it('does so also when it changes while the backend is open', async () => {
     const backend = await open('data')
     const tail = await publish(backend, '1')

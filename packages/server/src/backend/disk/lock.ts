@@ -26,7 +26,7 @@ export const lockDirectory = async (dir: string): Promise<DirectoryLock> => {
   const { open } = await import('lmdb')
   for (let attempt = 1; ; attempt += 1) {
     const env = open({ path, noSubdir: true, mapSize: 1024 * 1024, maxReaders: 16, overlappingSync: false })
-    const held = env.useReadTransaction()
+    const held = await readTransaction(dir, env)
     env.readerCheck()
     const owners = readers(env)
     const release = async (): Promise<void> => {
@@ -38,6 +38,23 @@ export const lockDirectory = async (dir: string): Promise<DirectoryLock> => {
     // Two that start at once see each other: whoever waits shorter gets it.
     if (attempt === ATTEMPTS) throw inUse(dir, owners)
     await sleep(20 + Math.random() * 80)
+  }
+}
+
+/**
+ * LMDB knows a process by its number. It gives no transaction to a process of another container that has the number of the
+ * owner, as each container's first process does, and lmdb then throws a TypeError after several attempts.
+ */
+const readTransaction = async (dir: string, env: RootDatabase): Promise<ReturnType<typeof env.useReadTransaction>> => {
+  try {
+    return env.useReadTransaction()
+  } catch (error) {
+    const isTwin = readers(env).includes(process.pid)
+    // It has no slot among the readers, so this takes none from the owner.
+    await env.close()
+    if (!isTwin) throw error
+    const sentence = `The data directory ${dir} is in use by a process with the same number (${process.pid}), probably in another container`
+    throw new BackendError('locked', `${sentence}: stop that one, or name another directory.`, { cause: error })
   }
 }
 

@@ -30,6 +30,8 @@ export class PublishJob implements Job {
   readonly #channel: LogChannel
   /** undefined: nobody can repeat it. Made at once: while the batch before is on its way to the disk there is time for it. */
   readonly #key: PublicationKey | undefined
+  /** When the id was asked about: its window is judged as of then. */
+  #calledAt = 0
   readonly #record: Buffer
   readonly #historyBytes: number
   /** undefined: the record says all. */
@@ -58,10 +60,15 @@ export class PublishJob implements Job {
     this.reject = reject
   }
 
+  /** The writer took the job. */
+  queued(): void {
+    if (this.#key !== undefined) this.#calledAt = this.#context.dedupe.expect()
+  }
+
   write(writes: Writes): void {
     const { dedupe } = this.#context
     if (this.#key !== undefined) {
-      this.#result = dedupe.find(this.#key)
+      this.#result = dedupe.find(this.#key, this.#calledAt)
       if (this.#result !== undefined) return
       dedupe.checkRoom()
     }

@@ -1,3 +1,4 @@
+import { type RunningTimeout, setRunningTimeout } from '../../running-timeout.js'
 import { BackendError } from '../backend.js'
 import { type Store, StoreError, type Table, type Writes } from './store.js'
 
@@ -5,6 +6,8 @@ import { type Store, StoreError, type Table, type Writes } from './store.js'
 export interface Job {
   /** About how much it writes. */
   readonly bytes: number
+  /** It was queued, and will be written unless the store is fenced. */
+  queued?(): void
   /** Writes into the batch's transaction. Throws BackendError to be refused alone, before it wrote anything. */
   write(writes: Writes): void
   /** The batch is on the disk and the watermarks moved: tells watchers. */
@@ -65,6 +68,7 @@ export class Writer {
       return
     }
     this.#queue.push(job)
+    job.queued?.()
     this.#queuedBytes += job.bytes
     this.#running ??= this.#run()
   }
@@ -151,18 +155,18 @@ export class Writer {
     this.fence(fenced)
   }
 
-  /** Rejects when the deadline passes: a sync that hangs, or failed without a word. */
+  /** Rejects when the deadline passes while this process runs: a sync that hangs, or failed without a word. */
   async #inTime(written: Promise<void>): Promise<void> {
-    let timer: NodeJS.Timeout | undefined
+    let timer: RunningTimeout | undefined
     const deadline = new Promise<never>((_, reject) => {
       const seconds = this.#flushDeadlineMs / 1000
       const late = new BackendError('fenced', `The disk did not confirm a write within ${seconds} seconds.`)
-      timer = setTimeout(() => reject(late), this.#flushDeadlineMs)
+      timer = setRunningTimeout(() => reject(late), this.#flushDeadlineMs)
     })
     try {
       await Promise.race([written, deadline])
     } finally {
-      clearTimeout(timer)
+      timer?.clear()
     }
   }
 }

@@ -24,6 +24,8 @@ export class ChannelLog implements ReadableLog {
   /** Offset of the newest publication, 0 before the first. */
   tail = 0
   lastTime = 0
+  /** No publication that is gone is newer. */
+  goneTime: number
   /** The rules of the latest use; the sweep applies them. */
   history: HistoryRules | null = null
   readonly listeners = new Listeners<StoredPublication>()
@@ -44,8 +46,10 @@ export class ChannelLog implements ReadableLog {
   readonly #losses = new Losses()
   #keptBytes = 0
 
-  constructor(name: string) {
+  /** `goneTime`: an earlier log of the same channel may have been forgotten, with publications up to then. */
+  constructor(name: string, goneTime: number) {
     this.name = name
+    this.goneTime = goneTime
     logsMade += 1
     this.number = logsMade
   }
@@ -75,6 +79,7 @@ export class ChannelLog implements ReadableLog {
     const stored = storedFrom(publication, this.tail, this.positionOf(this.tail), this.lastTime)
     if (this.history === null) {
       this.#losses.record('trimmed', this.tail)
+      this.goneTime = this.lastTime
       return stored
     }
     const bytes = publicationBytes(publication)
@@ -103,7 +108,7 @@ export class ChannelLog implements ReadableLog {
   /** Lets go of the oldest `count`; `purged` also counts when nothing is kept. */
   drop(reason: LossReason, count: number): void {
     for (let left = count; left > 0; left -= 1) {
-      this.#kept.shift()
+      this.goneTime = this.#kept.shift()?.time ?? this.goneTime
       this.#keptBytes -= this.#sizes.shift() ?? 0
     }
     if (count > 0 || reason === 'purged') this.#losses.record(reason, this.floor)
@@ -136,6 +141,10 @@ export class ChannelLog implements ReadableLog {
       offset += step
       publication = this.at(offset)
     }
+  }
+
+  countBetween(after: number, through: number): number {
+    return through - after
   }
 
   reasonFor(offset: number): LossReason {

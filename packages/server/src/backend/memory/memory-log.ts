@@ -40,6 +40,8 @@ export class MemoryLog implements Log {
   readonly #options: MemoryLogOptions
   readonly #logs = new Map<string, ChannelLog>()
   readonly #dedupe: DedupeIndex
+  /** No publication of a channel that was forgotten is newer. */
+  #forgottenTime = -1
   /** Logs that keep something, and what they keep in all. */
   readonly #keeping = new LeastRecent()
   #sweeping: Iterator<ChannelLog> | null = null
@@ -175,7 +177,9 @@ export class MemoryLog implements Log {
       const log = next.value
       log.applyRules(now)
       this.#keeping.settle(log)
-      if (log.isIdle && monotonic - log.usedAt > IDLE_MS) this.#logs.delete(log.name)
+      if (!log.isIdle || monotonic - log.usedAt <= IDLE_MS) continue
+      this.#logs.delete(log.name)
+      this.#forgottenTime = Math.max(this.#forgottenTime, log.goneTime)
     }
   }
 
@@ -198,7 +202,7 @@ export class MemoryLog implements Log {
     let log = this.#logs.get(channel.name)
     if (log === undefined) {
       if (this.#logs.size >= MAX_LOGS) return undefined
-      log = new ChannelLog(channel.name)
+      log = new ChannelLog(channel.name, this.#forgottenTime)
       this.#logs.set(channel.name, log)
     }
     log.history = channel.history

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import { type RunningTimeout, setRunningTimeout } from '../../running-timeout.js'
 import type { Backend, BackendError } from '../backend.js'
 import { OwnedPresence } from './owned-presence.js'
 import { ServedWorker } from './served-worker.js'
@@ -23,7 +24,7 @@ export class BackendOwner {
   readonly #presence: OwnedPresence
   readonly #workers = new Set<ServedWorker>()
   /** Workers that are behind, with the timers that let them go. */
-  readonly #full = new Map<ServedWorker, NodeJS.Timeout>()
+  readonly #full = new Map<ServedWorker, RunningTimeout>()
 
   constructor(options: BackendOwnerOptions) {
     this.#options = options
@@ -71,7 +72,7 @@ export class BackendOwner {
     const { stallMs = 10_000 } = this.#options
     this.#full.set(
       worker,
-      setTimeout(() => worker.destroy(), stallMs),
+      setRunningTimeout(() => worker.destroy(), stallMs),
     )
     for (const each of this.#workers) each.pause()
   }
@@ -79,7 +80,7 @@ export class BackendOwner {
   #caughtUp(worker: ServedWorker): void {
     const timer = this.#full.get(worker)
     if (timer === undefined) return
-    clearTimeout(timer)
+    timer.clear()
     this.#full.delete(worker)
     if (!this.isWaiting) for (const each of this.#workers) each.resume()
   }

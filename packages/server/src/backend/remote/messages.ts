@@ -62,7 +62,8 @@ export type SentChannel = readonly [name: string, rules: number]
 export interface Methods {
   rules(number: number, rules: SentRules): null
   stop(watch: number): null
-  publish(channel: SentChannel, publication: SentNewPublication): PublishResult
+  /** `startByMs`: until when it may begin, by the machine's clock; later it is refused. */
+  publish(channel: SentChannel, publication: SentNewPublication, startByMs: number | null): PublishResult
   read(channel: SentChannel, request: ReadRequest): SentPage
   rewind(channel: SentChannel, rewind: Rewind): Cursor
   tails(channels: readonly SentChannel[]): readonly Cursor[]
@@ -104,6 +105,15 @@ export type OwnerMessage =
   | readonly ['member', watch: number, change: MemberChange, member: Member]
   | readonly ['bytes', watch: number, bytes: string]
   | readonly ['failed', message: string, code: BackendErrorCode]
+
+/**
+ * Monotonic milliseconds that all processes of the machine share: the owner may be stopped while a call waits for it, and
+ * its own clock does not tell when the call was made.
+ */
+export const machineMs = (): number => {
+  const [seconds, nanoseconds] = process.hrtime()
+  return seconds * 1000 + nanoseconds / 1e6
+}
 
 export const sendBytes = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')

@@ -12,7 +12,7 @@ import type {
   Watch,
 } from '../backend.js'
 import type { Calls } from './calls.js'
-import { type SentChannel, sendNewPublication, takePage } from './messages.js'
+import { machineMs, type SentChannel, sendNewPublication, takePage } from './messages.js'
 
 /** The log of the process that owns it: as exact as that one, because everything comes in one order. */
 export class RemoteLog implements Log {
@@ -29,7 +29,9 @@ export class RemoteLog implements Log {
   }
 
   publish(channel: LogChannel, publication: NewPublication): Promise<PublishResult> {
-    return this.#calls.call('publish', this.#send(channel), sendNewPublication(publication))
+    const { maxWaitMs } = publication
+    const startByMs = maxWaitMs === undefined ? null : Math.floor(machineMs() + maxWaitMs)
+    return this.#calls.call('publish', this.#send(channel), sendNewPublication(publication), startByMs)
   }
 
   async read(channel: LogChannel, request: ReadRequest): Promise<Page> {

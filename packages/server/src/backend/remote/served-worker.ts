@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream'
 import { type Backend, BackendError, type LogChannel, type StoredPublication, type Watch } from '../backend.js'
 import { Link } from './link.js'
 import {
+  machineMs,
   type Method,
   type Methods,
   type OwnerMessage,
@@ -135,7 +136,10 @@ export class ServedWorker {
         this.#channels.delete(watch)
         return undefined
       },
-      publish: (_call, channel, publication) => log.publish(this.#channel(channel), takeNewPublication(publication)),
+      publish: (_call, channel, publication, startByMs) =>
+        startByMs !== null && machineMs() > startByMs
+          ? Promise.reject(waitedTooLong())
+          : log.publish(this.#channel(channel), takeNewPublication(publication)),
       read: async (_call, channel, request) => sendPage(await log.read(this.#channel(channel), request)),
       rewind: (_call, channel, rewind) => log.rewind(this.#channel(channel), rewind),
       tails: (_call, channels) => log.tails(channels.map((channel) => this.#channel(channel))),
@@ -179,6 +183,9 @@ export class ServedWorker {
     }
   }
 }
+
+const waitedTooLong = (): BackendError =>
+  new BackendError('unavailable', 'The publish waited too long for the process that owns the log; send it again.')
 
 type LogMethod = 'rules' | 'stop' | 'publish' | 'read' | 'rewind' | 'tails' | 'purge' | 'noticed' | 'watch'
 

@@ -94,6 +94,16 @@ describe('workers of one backend', () => {
     await expect(backend.log.publish(CHANNEL, publication('a', '2'))).rejects.toMatchObject({ code: 'id-conflict' })
   })
 
+  it('refuse a publish that waits for the owner longer than its id is remembered', async () => {
+    const { backend } = await workerOf(owner)
+    const late = backend.log.publish(CHANNEL, { ...publication('a'), maxWaitMs: 1 })
+    const inTime = backend.log.publish(CHANNEL, { ...publication('b'), maxWaitMs: 60_000 })
+    // Owner and worker are one process here, which now stands still.
+    for (const end = performance.now() + 20; performance.now() < end; ) Math.sqrt(end)
+    await expect(late).rejects.toMatchObject({ code: 'unavailable' })
+    expect(await inTime).toMatchObject({ offset: 1 })
+  })
+
   it('take their presence entries with them, but not what another has taken over', async () => {
     const [dying, other] = [await workerOf(owner), await workerOf(owner)]
     const changes: string[] = []
