@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { ended, handshake, jsonLines, type Run, served, temporaryDir, tidings } from '../test/run-tidings.js'
+import { ended, handshake, jsonLines, Run, served, temporaryDir, tidings } from '../test/run-tidings.js'
 
 const SECRET = 'a secret of at least thirty-two bytes'
 
@@ -25,6 +26,43 @@ const line = async (run: Run, code: string) => {
   return lines(run).find((one) => one.code === code)
 }
 
+/** Few files are a setting of the shell that starts it. */
+const servedWithFiles = async (files: number, args: readonly string[]): Promise<{ run: Run; port: number }> => {
+  const dir = await temporaryDir()
+  const run = new Run(['serve', '--dev', '--data', dir, '--port', '0', ...args], { dir, files })
+  await run.until(({ stdout }) => stdout.includes('Data '))
+  return { run, port: Number(/:(\d+)\/ws\n/.exec(run.stdout)?.[1]) }
+}
+
+describe.runIf(process.platform === 'linux')('tidings serve that may open few files', () => {
+  it.each(['0', '2'])(
+    'warns of it at start, and cuts off what it has no room for, with %s workers',
+    async (workers) => {
+      const { run, port } = await servedWithFiles(120, ['--workers', workers])
+      await run.until(({ stderr }) => /This process may open 120 files .* limits\.maxConnections/.test(stderr))
+      const sockets = Array.from({ length: 400 }, () => connect(port, '127.0.0.1').on('error', () => undefined))
+      await run.until(({ stderr }) => stderr.includes('running out of files'))
+      expect(lines(run).find(({ text }) => String(text).includes('running out'))).toMatchObject({
+        level: 'error',
+        files: 120,
+      })
+      for (const socket of sockets) socket.destroy()
+      const status = (): Promise<number> =>
+        fetch(`http://127.0.0.1:${port}/healthz`).then(
+          (response) => response.status,
+          () => 0,
+        )
+      await expect.poll(status).toBe(200)
+    },
+  )
+
+  it('says so in one sentence when it cannot even be loaded', async () => {
+    const { exitCode, stderr } = await new Run(['serve', '--dev', '--memory'], { files: 40 }).ended
+    expect(exitCode).toBe(1)
+    expect(stderr).toMatch(/^tidings: [^\n]*may open 40 files only[^\n]*\n$/)
+  })
+})
+
 describe('the log of tidings serve', () => {
   it.each(['0', '2'])('names who was refused, with %s workers', async (workers) => {
     const dir = await configured()
@@ -41,7 +79,8 @@ describe('the log of tidings serve', () => {
       session: expect.any(String) as string,
     })
     expect(await line(run, 'foreign-origin')).toMatchObject({ ...from, origin: 'https://evil.example' })
-    if (workers !== '0') expect(lines(run).every(({ worker }) => typeof worker === 'number')).toBe(true)
+    if (workers !== '0')
+      expect(lines(run).every(({ code, worker }) => code === undefined || typeof worker === 'number')).toBe(true)
     expect(run.stderr).not.toContain(token.trim())
   })
 

@@ -10,6 +10,8 @@ import { onTestFinished } from 'vitest'
 
 const TIDINGS = resolve(import.meta.dirname, '../bin/tidings.js')
 
+const COMMAND: readonly [string, ...string[]] = [process.execPath, TIDINGS]
+
 export interface Ended {
   readonly exitCode: number | null
   readonly stdout: string
@@ -19,6 +21,8 @@ export interface Ended {
 export interface RunOptions {
   readonly dir?: string
   readonly env?: Readonly<Record<string, string>>
+  /** How many files it may have open (`ulimit -n`). Not on Windows. */
+  readonly files?: number
 }
 
 /** One process. It is killed at the end of the test if it still runs. */
@@ -29,8 +33,10 @@ export class Run {
   stderr = ''
   readonly #looks = new Set<() => void>()
 
-  constructor(args: readonly string[], { dir, env }: RunOptions = {}) {
-    this.child = spawn(process.execPath, [TIDINGS, ...args], {
+  constructor(args: readonly string[], { dir, env, files }: RunOptions = {}) {
+    const [program, ...more] =
+      files === undefined ? COMMAND : ['sh', '-c', `ulimit -n ${files}; exec "$@"`, 'sh', ...COMMAND]
+    this.child = spawn(program, [...more, ...args], {
       cwd: dir ?? tmpdir(),
       env: { ...cleanEnvironment(), ...env },
       stdio: ['pipe', 'pipe', 'pipe'],

@@ -39,6 +39,7 @@ export type {
 } from './channel-handle.js'
 export { type Clock, systemClock } from './clock.js'
 export { type Health, type HealthStatus, respondHealth } from './http/health.js'
+export { OpenFiles, openFilesProblem } from './limits/open-files.js'
 export type { CountedLimit } from './observe/limits-reached.js'
 export {
   createJsonLogger,

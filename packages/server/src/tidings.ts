@@ -24,11 +24,13 @@ import { Lifecycle } from './lifecycle.js'
 import { Accounts } from './limits/accounts.js'
 import { accountRates } from './limits/account-rates.js'
 import { PageTurns } from './limits/page-turns.js'
+import { OpenFiles } from './limits/open-files.js'
 import { type CountedLimit, LimitsReached } from './observe/limits-reached.js'
 import { describeError, jsonLogger } from './observe/logger.js'
 import { OperatorLog } from './observe/observer.js'
 import type { ChannelAccess, TidingsOptions } from './options.js'
 import { checkOptions } from './options-check.js'
+import { optionsWarnings } from './options-warnings.js'
 import { createDispatch } from './session/dispatch.js'
 import { retryWindowMsOf } from './session/freshness.js'
 import { PresenceEntries } from './session/presence-entries.js'
@@ -47,7 +49,7 @@ export interface Tidings<App extends Contract = Contract> {
   attach(server: HttpServer | HttpsServer, options?: { readonly path?: string }): () => void
   /**
    * Bounds all sockets of a server, whatever they are used for: as many again as `maxConnections` and
-   * `maxConnectionsPerAddress` say, at least 64 and 16 more. Without it handshakes that never end are bounded by their time only.
+   * `maxConnectionsPerAddress` say, at least 64 and 16 more, and fewer when this process runs out of files. Without it handshakes that never end are bounded by their time only.
    *
    * On an HTTP or HTTPS server it paces the requests too, the application's own included: a connection has one request in
    * flight, others have a turn of the event loop before its next one, and an address sends `requestsPerSecond` after
@@ -91,6 +93,7 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
   const resolved = checkOptions(options)
   const { limits, heartbeat, presenceGraceMs, dev } = resolved
   const { backend, contract, authenticate, tokens, clock = systemClock, logger = jsonLogger } = options
+  for (const sentence of optionsWarnings(options)) logger.warn(sentence)
   const { log, presence: store } = backend
   const now = (): number => clock.now()
   const monotonic = (): number => clock.monotonic()
@@ -163,6 +166,7 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
   const { isTrustedProxy } = resolved
   const sockets = new SocketLimits(limits, isTrustedProxy, reached)
   const pace = paceRequests({ limits, isTrustedProxy, turn, monotonic, reached, observer })
+  const files = new OpenFiles(logger)
   const revocationRequests = new RevocationRequests({
     ...{ verifier, revocations, status, addressOf, monotonic, logger, observer },
   })
@@ -176,7 +180,7 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
   const close = async (drainMs: number): Promise<void> => {
     lifecycle.close()
     await sessions.close(drainMs)
-    for (const part of [hub, presence, entries, expiry, revocations, pages, observer]) part.close()
+    for (const part of [hub, presence, entries, expiry, revocations, pages, observer, files]) part.close()
     await ready.then(
       () => backend.close(),
       () => undefined,
@@ -195,7 +199,9 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
         accept: (connection) => sessions.open(connection, dispatch),
       }),
     limitSockets: (server) => {
-      server.on('connection', sockets.opened)
+      server.on('connection', (socket) => {
+        if (files.hasRoomFor(socket)) sockets.opened(socket)
+      })
       pace(server)
     },
     // Who is echoed gets his own frames and nothing else.

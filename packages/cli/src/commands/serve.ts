@@ -8,7 +8,9 @@ import { greeting } from '../serve/greeting.js'
 import { makeBackend } from '../serve/open-backend.js'
 import { parseEnvironment, parseFlags, type SettingFlags } from '../serve/setting-values.js'
 import { resolveSettings, type Settings } from '../serve/settings.js'
+import { serveLogger } from '../serve/serve-logger.js'
 import { startNode } from '../serve/start-node.js'
+import { startWarnings } from '../serve/start-warnings.js'
 import { DRAIN_MS, untilEnd } from '../serve/until-end.js'
 import { ownLog } from '../serve/workers/own-log.js'
 import { work } from '../serve/workers/work.js'
@@ -68,10 +70,12 @@ const serve = async (flags: SettingFlags): Promise<void> => {
 
 const serveAlone = async (settings: Settings): Promise<void> => {
   const { tidings, server } = await startNode(settings, () => makeBackend(settings.store))
+  const logger = serveLogger(settings.logLevel)
   const end = untilEnd(tidings.failed)
   try {
     const ports = await server.listen(settings.host, settings.port)
     process.stdout.write(greeting(settings, ports, packageVersion()))
+    for (const sentence of startWarnings(settings)) logger.warn(sentence)
   } catch (error) {
     await tidings.close()
     throw error

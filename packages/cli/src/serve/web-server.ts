@@ -1,6 +1,7 @@
 import type { Server } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
 import type { Logger, Tidings } from '@tidings/server'
+import { systemCode } from '../exit.js'
 import { notice } from '../output.js'
 import { type Certificate, type CertificateFiles, loadCertificate } from './certificate.js'
 import { CertificateWatch } from './certificate-watch.js'
@@ -8,6 +9,9 @@ import { closeHttpServer, createHttpServer, createTlsServer, type HttpParts, lis
 import { createRedirectServer } from './redirect.js'
 import type { RedirectTarget } from './redirect-target.js'
 import type { TlsSettings } from './settings.js'
+
+/** Between two lines about connections that could not be accepted. */
+const QUIET_MS = 60_000
 
 /** What TLS needs, loaded and checked. */
 export interface Tls {
@@ -28,11 +32,14 @@ export class WebServer {
   readonly #tls: Tls | undefined
   readonly #watch: CertificateWatch | undefined
   readonly #limitSockets: Tidings['limitSockets']
+  readonly #logger: Logger
   #redirect: Server | undefined
+  #quietUntilMs = 0
 
   constructor(parts: HttpParts, tls: Tls | undefined, limitSockets: Tidings['limitSockets'], logger: Logger) {
     this.#tls = tls
     this.#limitSockets = limitSockets
+    this.#logger = logger
     if (tls === undefined) {
       this.http = createHttpServer(parts)
       limitSockets(this.http)
@@ -55,14 +62,25 @@ export class WebServer {
   async listen(host: string, wantedPort: number): Promise<{ readonly port: number; readonly redirectPort?: number }> {
     try {
       const port = await listen(this.http, host, wantedPort)
+      this.http.on('error', this.#notAccepted)
       if (this.#tls?.redirectFrom === undefined) return { port }
       this.#redirect = createRedirectServer(this.#tls.redirectTo ?? { port })
       this.#limitSockets(this.#redirect)
-      return { port, redirectPort: await listen(this.#redirect, host, this.#tls.redirectFrom, '--redirect-from') }
+      const redirectPort = await listen(this.#redirect, host, this.#tls.redirectFrom, '--redirect-from')
+      this.#redirect.on('error', this.#notAccepted)
+      return { port, redirectPort }
     } catch (error) {
       this.close()
       throw error
     }
+  }
+
+  /** A system that is out of files or memory says so for each connection; without a listener that would end the process. */
+  readonly #notAccepted = (error: Error): void => {
+    const nowMs = performance.now()
+    if (nowMs < this.#quietUntilMs) return
+    this.#quietUntilMs = nowMs + QUIET_MS
+    this.#logger.error('a connection could not be accepted', { error: error.message, code: systemCode(error) })
   }
 
   /** Lets go of the ports, and of every connection that is not a WebSocket. */

@@ -7,6 +7,7 @@ import { greeting } from '../greeting.js'
 import { makeBackend, whenReady } from '../open-backend.js'
 import { serveLogger } from '../serve-logger.js'
 import type { Settings } from '../settings.js'
+import { startWarnings } from '../start-warnings.js'
 import { DRAIN_MS, untilEnd } from '../until-end.js'
 import { Workers } from './workers.js'
 
@@ -33,7 +34,10 @@ export const ownLog = async (settings: Settings): Promise<void> => {
   const end = untilEnd(failed)
   try {
     const ports = await Promise.race([workers.start(), end])
-    if (ports !== undefined && 'port' in ports) process.stdout.write(greeting(settings, ports, packageVersion()))
+    if (ports !== undefined && 'port' in ports) {
+      process.stdout.write(greeting(settings, ports, packageVersion()))
+      for (const sentence of startWarnings(settings)) logger.warn(sentence)
+    }
   } catch (error) {
     await workers.leave(END_MS)
     await backend.close()

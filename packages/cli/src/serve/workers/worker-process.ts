@@ -1,6 +1,8 @@
+import type { ChildProcess } from 'node:child_process'
 import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
 import { Socket } from 'node:net'
+import type { OpenFiles } from '@tidings/server'
 import type { BackendOwner } from '@tidings/server/remote'
 import { LOG_FD, type Ports, type ToOwner, type ToWorker, type WholeHealth } from './messages.js'
 import { Questions } from './questions.js'
@@ -16,8 +18,18 @@ export interface WorkerEnd {
 }
 
 export interface WorkerProcessParts {
+  readonly files: OpenFiles
   readonly owner: BackendOwner
   readonly health: () => Promise<WholeHealth>
+}
+
+/** node:cluster accepts connections here and sends them to workers, and the system tells nobody when there are no files for more. */
+const watchHandles = (child: ChildProcess, files: OpenFiles): void => {
+  const send = child.send.bind(child) as (...args: readonly unknown[]) => boolean
+  child.send = (...args: readonly unknown[]) => {
+    files.look(args[1])
+    return send(...args)
+  }
 }
 
 /** The owner's view of one worker's process. */
@@ -29,10 +41,11 @@ export class WorkerProcess {
   readonly #worker: Worker
   readonly #counts = new Questions<number>(COUNT_DEADLINE_MS)
 
-  constructor({ owner, health }: WorkerProcessParts) {
+  constructor({ owner, health, files }: WorkerProcessParts) {
     cluster.setupPrimary({ stdio: ['inherit', 'inherit', 'inherit', 'ipc', 'pipe'] })
     const worker = cluster.fork()
     this.#worker = worker
+    watchHandles(worker.process, files)
     this.ended = once(worker, 'exit').then(([code, signal]: unknown[]) => ({ code, signal }) as WorkerEnd)
     let listens: (ports: Ports) => void = () => undefined
     this.started = Promise.race([new Promise<Ports>((resolve) => (listens = resolve)), this.ended])

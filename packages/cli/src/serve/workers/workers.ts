@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Backend, Logger } from '@tidings/server'
+import { type Backend, type Logger, OpenFiles } from '@tidings/server'
 import type { BackendOwner } from '@tidings/server/remote'
 import { CommandError, EXIT, type ExitCode } from '../../exit.js'
 import type { Ports, WholeHealth } from './messages.js'
@@ -18,6 +18,7 @@ export interface WorkersParts {
 /** The workers of this process: as many as were asked for, until they are told to leave. */
 export class Workers {
   readonly #parts: WorkersParts
+  readonly #files: OpenFiles
   /** Those that start too. */
   readonly #alive = new Set<WorkerProcess>()
   readonly #serving = new Set<WorkerProcess>()
@@ -32,6 +33,7 @@ export class Workers {
 
   constructor(parts: WorkersParts) {
     this.#parts = parts
+    this.#files = new OpenFiles(parts.logger)
   }
 
   /**
@@ -75,7 +77,7 @@ export class Workers {
   }
 
   async #startOne(): Promise<Ports | WorkerEnd> {
-    const worker = new WorkerProcess({ owner: this.#parts.owner, health: this.#health })
+    const worker = new WorkerProcess({ owner: this.#parts.owner, health: this.#health, files: this.#files })
     this.#alive.add(worker)
     void worker.ended.then(() => this.#alive.delete(worker))
     const started = await worker.started

@@ -1,0 +1,31 @@
+import { DEFAULT_LIMITS, openFilesProblem } from '@tidings/server'
+import type { Settings } from './settings.js'
+
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1|\[::1\])$/i
+
+export const isLoopbackHost = (host: string): boolean => LOOPBACK.test(host)
+
+/** What an operator should know about settings that are allowed and probably not meant: one sentence each. */
+export const startWarnings = (settings: Settings): readonly string[] =>
+  [tokensInTheClear(settings), echoForOthers(settings), openFilesProblem(maxConnectionsOf(settings))].filter(
+    (sentence) => sentence !== undefined,
+  )
+
+const maxConnectionsOf = ({ node }: Settings): number => node.limits?.maxConnections ?? DEFAULT_LIMITS.maxConnections
+
+/** Whoever is behind a proxy is not asked: the proxy may have TLS. */
+const tokensInTheClear = ({ host, tls, node }: Settings): string | undefined => {
+  const takesTokens = node.tokens !== undefined || node.authenticate !== undefined
+  if (tls !== undefined || !takesTokens || isLoopbackHost(host) || hasProxies(node)) return undefined
+  return (
+    `Clients send their tokens to ${host} over plain HTTP, where anybody on the way can read them: serve TLS with --tls-cert and ` +
+    '--tls-key, or put a proxy with TLS in front and name it with --trusted-proxies.'
+  )
+}
+
+const echoForOthers = ({ echo, dev, host, node }: Settings): string | undefined => {
+  if (echo === undefined || dev || (isLoopbackHost(host) && !hasProxies(node))) return undefined
+  return `The path ${echo} (--echo) sends back whatever anybody sends, without a token: leave it out on a server for others.`
+}
+
+const hasProxies = ({ trustedProxies }: Settings['node']): boolean => (trustedProxies?.length ?? 0) > 0
