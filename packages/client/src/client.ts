@@ -150,8 +150,12 @@ class TidingsClient implements ChannelLink, SubscriptionLink {
   }
 
   #message(message: ServerMessage): void {
-    if ('id' in message) this.commands.receive(message)
-    else if (message.type !== 'token-expiring') {
+    if ('id' in message) {
+      this.commands.receive(message)
+      return
+    }
+    this.commands.expectReply()
+    if (message.type !== 'token-expiring') {
       this.#subscriptions.get(slot(message.channel, message.sub))?.push(message)
     } else if (typeof this.settings.token === 'function') {
       // When it fails the server asks again, and in the end closes the connection: the next one has a fresh token.

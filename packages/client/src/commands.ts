@@ -1,8 +1,9 @@
 import type { AnnouncedLimits, Codec, Command, ErrorReply, Reply } from '@tidings/protocol'
 import { utf8Bytes } from './plain-data.js'
+import { largestMessageMs } from './slow-link.js'
 import type { Failure } from './tidings-error.js'
 
-/** How long a session may owe replies without giving any. */
+/** How long a session may owe replies without sending anything but pongs. */
 const REPLY_TIMEOUT_MS = 30_000
 /** That of `connect`, which the connection sends itself. */
 export const CONNECT_ID = 1
@@ -61,7 +62,7 @@ export class Commands {
     this.#suspect = undefined
     const orphans = [...this.#pending]
     this.#pending.clear()
-    this.#expectReply()
+    this.expectReply()
     for (const [id, { key, onReply }] of orphans) {
       const message = 'the server could not read it, twice'
       onReply(
@@ -87,7 +88,7 @@ export class Commands {
     const id = ++this.#lastId
     this.#pending.set(id, { key, onReply })
     if (this.#suspects.has(key)) this.#suspect = key
-    if (this.#pending.size === 1) this.#expectReply()
+    if (this.#pending.size === 1) this.expectReply()
     if (this.#outbox.push({ ...command, id } as Command) > 1) return
     queueMicrotask(() => {
       const batch = this.#outbox
@@ -100,7 +101,7 @@ export class Commands {
     const pending = this.#pending.get(reply.id)
     this.#pending.delete(reply.id)
     // A server that owes replies and answers pings only is not well; one that owes nothing is.
-    if (reply.type !== 'pong' || this.#pending.size === 0) this.#expectReply()
+    if (reply.type !== 'pong' || this.#pending.size === 0) this.expectReply()
     if (!pending) return
     pending.onReply(reply)
     if (!this.#suspects.delete(pending.key)) return
@@ -108,9 +109,11 @@ export class Commands {
     this.#freed()
   }
 
-  #expectReply(): void {
+  /** Starts the wait for a reply again: it may be on its way behind the message that was just heard. */
+  expectReply(): void {
     clearTimeout(this.#timer)
-    if (this.#pending.size > 0) this.#timer = setTimeout(this.#stalled, REPLY_TIMEOUT_MS)
+    if (this.#pending.size === 0 || !this.limits) return
+    this.#timer = setTimeout(this.#stalled, Math.max(REPLY_TIMEOUT_MS, largestMessageMs(this.limits)))
   }
 
   #write(batch: readonly Command[]): void {

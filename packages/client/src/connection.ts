@@ -3,6 +3,8 @@ import { backoffCapMs } from './backoff.js'
 import { CONNECT_ID } from './commands.js'
 import { isOffline, watchNetwork } from './network.js'
 import type { Settings } from './settings.js'
+import { largestMessageMs } from './slow-link.js'
+import { startStopwatch, type Stopwatch } from './stopwatch.js'
 import { malformed } from './tidings-error.js'
 import { TokenRequests } from './token-requests.js'
 import type { WebSocketConstructor, WebSocketLike } from './options.js'
@@ -14,7 +16,7 @@ const BAD_FRAME: DisconnectCode = 4500
 const CONNECT_TIMEOUT_MS = 15_000
 const PONG_TIMEOUT_MS = 10_000
 /** After the network changed, or the page came back, a dead connection should be noticed soon. */
-const PROBE_TIMEOUT_MS = 3000
+const PROBE_TIMEOUT_MS = 5000
 
 /** Close codes of a server that goes: it, or another node, is about to be there. RFC 6455 section 7.4.1, 4000 is ours. */
 const GOODBYES = [1001, 1012, 4000]
@@ -39,6 +41,7 @@ export interface ConnectionEvents {
 const GIVEN_UP = 3000
 
 export const noop = (): void => undefined
+const never: Stopwatch = () => 0
 
 /** Keeps one connection up: attempts with backoff over the addresses, the handshake, heartbeats. */
 export class Connection {
@@ -54,8 +57,9 @@ export class Connection {
   /** In a row. */
   #failures = 0
   #wasRefused = false
-  #openedAtMs = 0
-  #heardAtMs = 0
+  #opened: Stopwatch = never
+  #heard: Stopwatch = never
+  #largestMs = 0
   #isSilent = false
   #isBlamed = false
   #pingIntervalMs = 0
@@ -73,9 +77,10 @@ export class Connection {
   /** Only while idle. */
   connect(WebSocket: WebSocketConstructor): void {
     this.#WebSocket = WebSocket
-    this.#unwatchNetwork = watchNetwork(() => {
+    this.#unwatchNetwork = watchNetwork(({ type }) => {
       if (this.#state === 'waiting') this.#retry()
-      else this.#probe(PROBE_TIMEOUT_MS)
+      // A page that comes back over the same network: the message that followed the last one may still be on its way.
+      else this.#probe(PROBE_TIMEOUT_MS, type === 'visibilitychange' ? this.#largestMs - this.#heard() : 0)
     })
     this.#retry()
   }
@@ -88,11 +93,11 @@ export class Connection {
   /** Ends this session, and tries again unless that is final. */
   fail(code: string, message = code, isFinal = false, isGoodbye = false): void {
     if (this.#isClosed()) return
-    const { backoff, clock, token, addresses } = this.#settings
+    const { backoff, token, addresses } = this.#settings
     const boundMs = isGoodbye ? RETURN_MS : Infinity
     let capMs = backoffCapMs(Math.floor(this.#failures / addresses.length), backoff)
     // Only a connection that lasted longer than the wait before it counts as a success; a second is enough before a goodbye.
-    if (this.#state === 'connected' && clock.monotonicMs() - this.#openedAtMs > Math.min(capMs, boundMs)) {
+    if (this.#state === 'connected' && this.#opened() > Math.min(capMs, boundMs)) {
       capMs = Math.min(backoff.maxMs, isGoodbye ? RETURN_MS : backoff.minMs)
       this.#failures = 0
       this.#wasRefused = false
@@ -176,8 +181,10 @@ export class Connection {
     }
     const connected = message as unknown as ConnectedReply
     const { pingIntervalMs, retryWindowMs, limits } = connected
-    if (!(pingIntervalMs > 0 && retryWindowMs >= 0 && limits.maxFrameBytes > 0)) malformed()
-    this.#openedAtMs = this.#heardAtMs
+    if (!(pingIntervalMs > 0 && retryWindowMs >= 0 && limits.maxFrameBytes > 0 && limits.maxPayloadBytes > 0))
+      malformed()
+    this.#opened = this.#heard
+    this.#largestMs = largestMessageMs(limits)
     this.#pingIntervalMs = pingIntervalMs
     this.#state = 'connected'
     this.#listen()
@@ -194,7 +201,7 @@ export class Connection {
 
   #receive(data: unknown): void {
     const socket = this.#socket
-    this.#heardAtMs = this.#settings.clock.monotonicMs()
+    this.#heard = startStopwatch(this.#settings.clock)
     this.#isSilent = false
     try {
       const messages = this.#settings.codec.decode(
@@ -213,16 +220,17 @@ export class Connection {
 
   /** Waits until nothing was heard for the interval, then asks for an answer. */
   #listen(): void {
-    const leftMs = this.#pingIntervalMs - this.#settings.clock.monotonicMs() + this.#heardAtMs
+    const leftMs = this.#pingIntervalMs - this.#heard()
     if (leftMs > 0) this.#arm(leftMs, () => this.#listen())
-    else this.#probe(PONG_TIMEOUT_MS)
+    else this.#probe(PONG_TIMEOUT_MS, this.#largestMs)
   }
 
-  #probe(deadlineMs: number): void {
+  /** `largestMs`: how long a message that comes before the answer may take. */
+  #probe(deadlineMs: number, largestMs: number): void {
     if (this.#state !== 'connected') return
     this.#isSilent = true
     this.#events.silent()
-    this.#arm(deadlineMs, () => {
+    this.#arm(Math.max(deadlineMs, largestMs), () => {
       if (this.#isSilent) this.fail('heartbeat-timeout')
       else this.#listen()
     })
