@@ -81,6 +81,8 @@ describe('attacks on a node that lets everybody do everything', () => {
     'wrong-audience',
     'wrong-issuer',
     'prototype-claims',
+    'malleable-token',
+    'refreshed-session',
     'more-segments',
     'publication-id-of-another',
     'huge-presence-data',

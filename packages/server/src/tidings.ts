@@ -66,9 +66,9 @@ export interface Tidings<App extends Contract = Contract> {
   ): ChannelHandle<InputOf<App, Source>, OutputOf<App, Source>>
   /**
    * Ends the sessions of a user, a session, or the sessions of a token (by its `jti`) with 4502, so that they do not come
-   * back, and refuses the tokens: all that the user had so far, or the one that the session came with. Survives a restart
+   * back, and refuses the tokens: all that the user had so far, or those of the session. Survives a restart
    * where the backend does. Resolves once it is kept. A user whom `authenticate` knows without a token is ended only:
-   * whether to let him in again is the application's. Rejects with BackendError, or TypeError for a wrong argument.
+   * whether to let them in again is the application's. Rejects with BackendError, or TypeError for a wrong argument.
    */
   revoke(revocation: Revocation): Promise<void>
   health(): Health

@@ -6,6 +6,7 @@ import type { Session } from '../session/session.js'
 import type { Sessions } from '../session/sessions.js'
 import { Authenticator } from './authenticator.js'
 import { type Revocation, Revocations } from './revocations.js'
+import { tokensOf } from './session-tokens.js'
 import { TokenVerifier } from './tokens/token-verifier.js'
 
 export interface AuthenticationParts {
@@ -39,9 +40,12 @@ export const createAuthentication = (parts: AuthenticationParts): Authentication
   const revocations = new Revocations({
     backend,
     now: () => clock.now(),
-    keptMs: verifier?.longestLifetimeMs ?? 0,
+    longestLifetimeMs: verifier?.longestLifetimeMs,
     clockToleranceMs: verifier?.clockToleranceMs ?? 0,
-    tokenOf: (id) => sessions.find(id)?.identity?.token?.name,
+    tokensOf: (id) => {
+      const identity = sessions.find(id)?.identity
+      return identity === undefined ? [] : tokensOf(identity, clock.now())
+    },
     end: (target) => sessions.disconnectAll(4502, (session) => isOf(session, target)),
     failed: (error) => logger.error('a revocation could not be kept or swept', describeError(error)),
   })

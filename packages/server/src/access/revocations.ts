@@ -1,41 +1,51 @@
 import { createHash } from 'node:crypto'
 import { isRecord } from '@tidings/protocol'
 import type { Backend, Watch } from '../backend/backend.js'
-import { nameOfId, type VerifiedToken } from './tokens/verified-token.js'
+import type { SessionToken } from './session-tokens.js'
+import { nameOfId } from './tokens/token-name.js'
+import type { VerifiedToken } from './tokens/verified-token.js'
 
-/** Whom or what to lock out: a user, one session with the token it came with, or one token by its `jti`. */
+/** Whom or what to lock out: a user, one session with its tokens, or one token by its `jti`. */
 export type Revocation = { readonly user: string } | { readonly session: string } | { readonly token: string }
 
-/** A revocation as it is kept and told: `token` is a token's name. */
+/** A revocation as it is told to other nodes: `token` is a token's name. */
 export type Target = Revocation
 
-const PREFIX = 'revoked/'
 const SUBJECT = 'revocations'
 const SWEEP_INTERVAL_MS = 3_600_000
+/** Tokens hold a little longer when `clockToleranceMs` is raised between two starts. */
+const SLACK_MS = 600_000
+
+/**
+ * Records of users and of tokens by their `jti` stay for good: nobody can say when the last token ends that they refuse. A token
+ * whose `exp` is too far away, or whose `iat` lies in the future, is refused today and would be taken once the record were gone.
+ * A session was let in with its tokens, so it is known when those end; their records are swept then.
+ */
+type Kind = 'user' | 'token' | 'session-token'
 
 interface Entry {
-  /** Tokens issued up to then are refused; milliseconds since 1970. */
+  /** Tokens of the user that were issued up to then are refused; milliseconds since 1970. */
   readonly at: number
-  /** From then on no token is left that it could refuse. */
+  /** From then on a session's token is refused by its own `exp`. For other kinds only earlier versions, which need it, read it. */
   readonly until: number
 }
 
 export interface RevocationsParts {
   readonly backend: Pick<Backend, 'state' | 'bus'>
   readonly now: () => number
-  /** How long a token holds at most: so long an entry is kept. */
-  readonly keptMs: number
+  /** How long a token holds at most. undefined: the node checks no tokens, so there is nothing to keep. */
+  readonly longestLifetimeMs: number | undefined
   readonly clockToleranceMs: number
-  /** The name of the token that a session of this node came with. */
-  readonly tokenOf: (session: string) => string | undefined
+  /** The tokens that a session of this node was let in with and that have not ended. */
+  readonly tokensOf: (session: string) => readonly SessionToken[]
   /** Ends this node's sessions of the target, and says how many there were. */
   readonly end: (target: Target) => number
   readonly failed: (error: unknown) => void
 }
 
 /**
- * What was revoked. The backend's `State` holds it, so it survives restarts and every node reads the same; the bus tells
- * the other nodes to end their sessions. An entry goes when every token that it could refuse has expired.
+ * Keeps revocations. The backend's `State` holds them, so they survive restarts and every node reads the same; the bus tells the
+ * other nodes to end their sessions.
  */
 export class Revocations {
   readonly #parts: RevocationsParts
@@ -50,7 +60,7 @@ export class Revocations {
     this.#timer.unref()
   }
 
-  /** Rises with each revocation. Whoever decided by what was revoked decides again if it rose meanwhile. */
+  /** Rises with each revocation. A decision that was made meanwhile must be made again. */
   get count(): number {
     return this.#count
   }
@@ -74,46 +84,70 @@ export class Revocations {
 
   /**
    * Resolves with the number of this node's sessions that it ended, once it is kept. Rejects with BackendError, and then may
-   * be kept or not; with TypeError for what is no revocation.
+   * be kept or not; with TypeError for a value that is not a revocation.
    */
   async revoke(revocation: Revocation): Promise<number> {
     if (!isRevocation(revocation)) throw new TypeError('revoke takes one of { user }, { session } and { token }')
-    if ('token' in revocation) return this.#revoke({ token: nameOfId(revocation.token) })
-    if ('user' in revocation) return this.#revoke(revocation)
-    const token = this.#parts.tokenOf(revocation.session)
-    return this.#revoke(token === undefined ? revocation : { token })
+    if ('session' in revocation) return this.#revokeSession(revocation.session)
+    if ('user' in revocation) {
+      await this.#keep('user', revocation.user)
+      return this.#tell([revocation])
+    }
+    const name = nameOfId(revocation.token)
+    await this.#keep('token', name)
+    return this.#tell([{ token: name }])
   }
 
   /** Whether a token was revoked, itself or with the user it is for. Rejects with BackendError. */
-  async isRevoked({ name, issuedAtMs }: VerifiedToken, userId: string): Promise<boolean> {
-    const [user, token] = await Promise.all([this.#read('user', userId), this.#read('token', name)])
-    if (token !== undefined) return true
-    // Without a time of issue it cannot show that it is newer.
-    return user !== undefined && (issuedAtMs ?? 0) <= user.at + this.#parts.clockToleranceMs
+  async isRevoked({ name, formerNames, issuedAtMs }: VerifiedToken, userId: string): Promise<boolean> {
+    const [user, ...others] = await Promise.all([
+      this.#read('user', userId),
+      this.#read('session-token', name),
+      ...[name, ...formerNames].map((each) => this.#read('token', each)),
+    ])
+    if (others.some((entry) => entry !== undefined)) return true
+    // A token without a time of issue cannot show that it is newer.
+    return user !== undefined && (issuedAtMs ?? Number.NEGATIVE_INFINITY) <= user.at + this.#parts.clockToleranceMs
   }
 
-  /** Forgets entries that can refuse nothing any more. */
+  /** Forgets the tokens of revoked sessions once they have expired. */
   async sweep(): Promise<void> {
     const { backend, now } = this.#parts
-    for (const { key, value } of await backend.state.list(PREFIX)) {
+    for (const { key, value } of await backend.state.list(prefixOf('session-token'))) {
       const entry = parseEntry(value)
       if (entry === undefined || entry.until <= now()) await backend.state.delete(key)
     }
   }
 
-  async #revoke(target: Target): Promise<number> {
-    if ('user' in target) await this.#keep('user', target.user)
-    if ('token' in target) await this.#keep('token', target.token)
-    const ended = this.#apply(target)
-    await this.#parts.backend.bus.publish(SUBJECT, Buffer.from(JSON.stringify(target)))
+  /** The session may be refreshed while its tokens are kept, so they are asked for until there are no more of them. */
+  async #revokeSession(session: string): Promise<number> {
+    const names = new Set<string>()
+    const unkept = () => this.#parts.tokensOf(session).filter(({ name }) => !names.has(name))
+    for (let tokens = unkept(); tokens.length > 0; tokens = unkept()) {
+      await Promise.all(
+        tokens.map(({ name, endsAtMs, hasExpiry }) =>
+          this.#keep('session-token', name, hasExpiry ? endsAtMs : Number.MAX_SAFE_INTEGER),
+        ),
+      )
+      for (const { name } of tokens) names.add(name)
+    }
+    if (names.size === 0) return this.#tell([{ session }])
+    return this.#apply({ session }) + (await this.#tell([...names].map((token) => ({ token }))))
+  }
+
+  /** Ends the targets' sessions here at once, and at the other nodes when they hear of it. */
+  async #tell(targets: readonly Target[]): Promise<number> {
+    const ended = targets.map((target) => this.#apply(target)).reduce((sum, count) => sum + count, 0)
+    const { bus } = this.#parts.backend
+    await Promise.all(targets.map((target) => bus.publish(SUBJECT, Buffer.from(JSON.stringify(target)))))
     return ended
   }
 
-  /** Only the node that has the session knows its token. */
+  /** Only the node that has the session knows its tokens. */
   #heard(target: Target): void {
-    const token = 'session' in target ? this.#parts.tokenOf(target.session) : undefined
-    if (token === undefined) this.#apply(target)
-    else void this.#revoke({ token }).catch(this.#parts.failed)
+    const isKnown = 'session' in target && this.#parts.tokensOf(target.session).length > 0
+    if (isKnown) void this.#revokeSession(target.session).catch(this.#parts.failed)
+    else this.#apply(target)
   }
 
   #apply(target: Target): number {
@@ -121,22 +155,26 @@ export class Revocations {
     return this.#parts.end(target)
   }
 
-  #keep(kind: 'user' | 'token', name: string): Promise<void> {
-    const at = this.#parts.now()
-    const entry: Entry = { at, until: at + this.#parts.keptMs }
-    return this.#parts.backend.state.set(keyOf(kind, name), Buffer.from(JSON.stringify(entry)))
+  async #keep(kind: Kind, name: string, endsAtMs = 0): Promise<void> {
+    const { backend, now, longestLifetimeMs } = this.#parts
+    if (longestLifetimeMs === undefined) return
+    const at = now()
+    const until = Math.min(Math.max(at + longestLifetimeMs, endsAtMs) + SLACK_MS, Number.MAX_SAFE_INTEGER)
+    const entry: Entry = { at, until }
+    await backend.state.set(keyOf(kind, name), Buffer.from(JSON.stringify(entry)))
   }
 
-  async #read(kind: 'user' | 'token', name: string): Promise<Entry | undefined> {
+  async #read(kind: Kind, name: string): Promise<Entry | undefined> {
     const value = await this.#parts.backend.state.get(keyOf(kind, name))
-    const entry = value === undefined ? undefined : parseEntry(value)
-    return entry !== undefined && entry.until > this.#parts.now() ? entry : undefined
+    return value === undefined ? undefined : parseEntry(value)
   }
 }
 
-/** Of one length and alphabet, whatever users are called. */
-const keyOf = (kind: 'user' | 'token', name: string): string =>
-  `${PREFIX}${kind}/${createHash('sha256').update(name).digest('base64url')}`
+const prefixOf = (kind: Kind): string => `revoked/${kind}/`
+
+/** Every key has one length and alphabet, whatever users are called. */
+const keyOf = (kind: Kind, name: string): string =>
+  `${prefixOf(kind)}${createHash('sha256').update(name).digest('base64url')}`
 
 export const isRevocation = (value: unknown): value is Revocation => {
   const [only, ...more] = isRecord(value) ? Object.entries(value) : []

@@ -73,6 +73,37 @@ const base64url = (value: unknown): string => Buffer.from(JSON.stringify(value))
 export const forged = (header: unknown, claims: unknown, signature = ''): string =>
   `${base64url(header)}.${base64url(claims)}.${signature}`
 
+const ORDER_OF_P256 = BigInt('0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551')
+
+/** The same ES256 token with its other valid signature: of (r, s) and (r, n - s) both hold. */
+export const otherSignature = (text: string): string => {
+  const [header, payload, signature = ''] = text.split('.')
+  const bytes = Buffer.from(signature, 'base64url')
+  const s = ORDER_OF_P256 - BigInt(`0x${bytes.toString('hex', 32)}`)
+  const other = Buffer.concat([bytes.subarray(0, 32), Buffer.from(s.toString(16).padStart(64, '0'), 'hex')])
+  return `${header}.${payload}.${other.toString('base64url')}`
+}
+
+const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+
+/** Texts that lenient decoders take for the same token. */
+export const otherTexts = (text: string): readonly (readonly [string, string])[] => {
+  const last = BASE64URL.indexOf(text.at(-1) ?? '')
+  const [header = '', payload = '', signature = ''] = text.split('.')
+  return [
+    ['with another unused bit', text.slice(0, -1) + (BASE64URL[last ^ 1] ?? '')],
+    ['with padding', `${text}=`],
+    ['with more padding', `${text}==`],
+    ['with a space behind', `${text} `],
+    ['with a line end behind', `${text}\n`],
+    ['with a space before', ` ${text}`],
+    ['with a space in its signature', `${header}.${payload}.${signature.slice(0, 5)} ${signature.slice(5)}`],
+    ['in the other alphabet', `${header}.${payload}.${Buffer.from(signature, 'base64url').toString('base64')}`],
+    ['with padding in its header', `${header}=.${payload}.${signature}`],
+    ['with padding in its payload', `${header}.${payload}=.${signature}`],
+  ]
+}
+
 /** Checks tokens signed with SECRET; nobody may do anything but by token. Ends with the test. */
 export const startWithTokens = async (options: Partial<StartNodeOptions<App>> = {}): Promise<LocalNode<App>> => {
   const node = await startNode<App>({ contract, backend: memory(), tokens: { keys: [{ secret: SECRET }] }, ...options })

@@ -1,6 +1,7 @@
 import type { ErrorReply, RefreshCommand, RefreshedReply } from '@tidings/protocol'
 import type { Access, Refusal } from '../access/access.js'
 import { type Authenticator, credentialOf, type Identification } from '../access/authenticator.js'
+import { earlierThan, TOO_MANY_TOKENS } from '../access/session-tokens.js'
 import type { TokenExpiry } from '../access/token-expiry.js'
 import type { Channels } from '../channels.js'
 import type { Action } from '../options.js'
@@ -18,6 +19,7 @@ export interface RefreshParts extends Pick<ConnectParts, 'failed' | 'refused'> {
   readonly access: Access
   readonly channels: Channels
   readonly entries: PresenceEntries
+  readonly now: () => number
 }
 
 /** What a token that holds changes. */
@@ -29,8 +31,8 @@ interface Renewal {
 }
 
 /**
- * The next token of a session, which goes on. Later commands wait for it and are judged by it; what the session has
- * already is judged anew, and ends where the right is gone. A token that is refused changes nothing.
+ * Takes the next token of a session. Later commands wait for it and are judged by it; what the session has already is judged
+ * again, and ends where the right is gone. A token that is refused changes nothing. The session remembers the tokens before it.
  */
 export const refreshCommand = (parts: RefreshParts): CommandHandler<RefreshCommand> => {
   const refresh = (session: Session, identity: Identity, command: RefreshCommand): Outcome =>
@@ -72,7 +74,9 @@ const renew = async (
   if (decision.user?.id !== identity.user?.id) {
     return errorReply(id, 'user-changed', 'the token is of another user; connect anew with it')
   }
-  const next: Identity = { ...identity, user: decision.user, token: decision.token }
+  const earlierTokens = earlierThan(decision.token, identity, parts.now())
+  if (earlierTokens === undefined) return errorReply(id, 'rate-limited', TOO_MANY_TOKENS)
+  const next: Identity = { ...identity, user: decision.user, token: decision.token, earlierTokens }
   return { identity: next, decision, endLost: await lostRights(parts, session, next) }
 }
 

@@ -9,6 +9,7 @@ import {
   parseCommand,
   type Reply,
 } from '@tidings/protocol'
+import type { SessionToken } from '../access/session-tokens.js'
 import type { VerifiedToken } from '../access/tokens/verified-token.js'
 import type { Account } from '../limits/account.js'
 import type { Actor } from '../observe/observer.js'
@@ -26,6 +27,8 @@ export interface Identity {
   readonly user: User | null
   /** undefined: no token was checked. */
   readonly token: VerifiedToken | undefined
+  /** Those before it that have not expired; undefined: the session was never refreshed. */
+  readonly earlierTokens?: readonly SessionToken[]
   /** Whose publication ids these are: the user's, or an anonymous client's own. */
   readonly scope: string
   /** The client's secret, or the session's id for one that has none. */

@@ -10,6 +10,7 @@ import { TIMING_ATTACKS } from './key-timing.js'
 import { NAME_ATTACKS } from './names.js'
 import { ORIGIN_ATTACKS } from './origins.js'
 import { REQUEST_ATTACKS } from './requests.js'
+import { REVOCATION_ATTACKS } from './revocations.js'
 import { SLOW_ATTACKS } from './slow.js'
 import { SIGNATURE_ATTACKS } from './signatures.js'
 
@@ -18,6 +19,7 @@ export const ATTACKS: readonly Attack[] = [
   ...ORIGIN_ATTACKS,
   ...SIGNATURE_ATTACKS,
   ...CLAIM_ATTACKS,
+  ...REVOCATION_ATTACKS,
   ...NAME_ATTACKS,
   ...COMMAND_ATTACKS,
   ...FRAME_ATTACKS,

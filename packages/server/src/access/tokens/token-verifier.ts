@@ -5,6 +5,7 @@ import type { Clock } from '../../clock.js'
 import type { Claims, TokenOptions } from '../../options.js'
 import { RemoteKeys } from './remote-keys.js'
 import { type Algorithm, importKeys, isAlgorithm, type VerificationKey } from './token-keys.js'
+import { isCanonical, namesOfText, nameOfSigned } from './token-name.js'
 import { refuse, type TokenCheck, type TokenRefusal, type TokenRefusalCode } from './token-refusal.js'
 import { VerifiedCache } from './verified-cache.js'
 import { type LifetimeRules, readClaims, type VerifiedToken } from './verified-token.js'
@@ -29,7 +30,8 @@ interface Header {
 /**
  * Checks tokens: signed JWTs (RFC 7519) in their compact form. The key decides about the algorithm, never the token's
  * header, which only helps to find the key; its `kid` is compared with the keys' ids and nothing else. Signatures are
- * checked by WebCrypto, whose HMAC comparison takes the same time wherever the difference is. What held is cached.
+ * checked by WebCrypto, whose HMAC comparison takes the same time wherever the difference is. Tokens that hold are cached by
+ * their whole text, which has one form only.
  */
 export class TokenVerifier {
   readonly #options: TokenOptions
@@ -88,7 +90,8 @@ export class TokenVerifier {
     // Signed by none of our own, and perhaps by one that cannot be fetched now.
     if (signed === undefined) return candidates.isComplete ? refuse('token-signature') : UNDECIDED
     if (!('claims' in signed)) return signed
-    const token = readClaims(signed.claims, fingerprint, this.#lifetime, this.#clock.now())
+    const names = { signed: nameOfSigned(text), former: namesOfText(text, header.algorithm) }
+    const token = readClaims(signed.claims, names, this.#lifetime, this.#clock.now())
     if ('kind' in token) return token
     this.#cache.set(fingerprint, token, text.length, version)
     return { kind: 'verified', token }
@@ -151,6 +154,7 @@ interface Candidates {
 
 const readHeader = (text: string): Header | TokenRefusal => {
   if (text.split('.', 4).length !== 3) return refuse('token-malformed')
+  if (!isCanonical(text)) return refuse('token-malformed', 'its base64url has padding, whitespace or stray bits')
   try {
     const { alg, kid } = decodeProtectedHeader(text)
     if (!isAlgorithm(alg)) return refuse('token-algorithm')

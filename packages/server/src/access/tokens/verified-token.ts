@@ -2,6 +2,7 @@ import { isRecord } from '@tidings/protocol'
 import { Grants } from '../grants.js'
 import { isUserId } from '../user-id.js'
 import type { Claims } from '../../options.js'
+import { nameOfId } from './token-name.js'
 import { refuse, type TokenRefusal } from './token-refusal.js'
 
 /** A token that holds, as far as it can be known without looking at revocations. */
@@ -12,8 +13,10 @@ export interface VerifiedToken {
   readonly grants: Grants | undefined
   /** It is good for an operator's requests, and for nothing else: it lets nobody connect. */
   readonly isOperator: boolean
-  /** Names this token among revocations: by its `jti` if it has one, else by its fingerprint. */
+  /** Names this token among revocations: by its `jti` if it has one, else by what was signed. */
   readonly name: string
+  /** More names that its revocation may have in a data directory that an earlier version wrote. */
+  readonly formerNames: readonly string[]
   /** Milliseconds since 1970; undefined: it does not say. */
   readonly issuedAtMs: number | undefined
   /** Milliseconds since 1970: from then on it is refused. The clock tolerance is in it. */
@@ -28,8 +31,6 @@ export interface LifetimeRules {
 
 /** An operator's token can lock everybody out, so one that got lost must not be good for long. */
 const MAX_OPERATOR_LIFETIME_MS = 3_600_000
-
-export const nameOfId = (jti: string): string => `jti:${jti}`
 
 const milliseconds = (value: unknown): number | undefined => (typeof value === 'number' ? value * 1000 : undefined)
 
@@ -57,10 +58,16 @@ const lifetimeOf = (
   return { endsAtMs: expiresAtMs + clockToleranceMs }
 }
 
-/** Reads what jose has verified: the signature, `nbf`, `exp`, `iss` and `aud` hold. `fingerprint`: the token's SHA-256. */
+/** Names of a token that has no `jti`. */
+export interface TokenNames {
+  readonly signed: string
+  readonly former: readonly string[]
+}
+
+/** Reads what jose has verified: the signature, `nbf`, `exp`, `iss` and `aud` hold. */
 export const readClaims = (
   claims: Claims,
-  fingerprint: string,
+  names: TokenNames,
   rules: LifetimeRules,
   nowMs: number,
 ): VerifiedToken | TokenRefusal => {
@@ -77,7 +84,9 @@ export const readClaims = (
     userId: sub,
     claims,
     ...permissions,
-    name: typeof jti === 'string' ? nameOfId(jti) : `sha256:${fingerprint}`,
+    ...(typeof jti === 'string'
+      ? { name: nameOfId(jti), formerNames: [] }
+      : { name: names.signed, formerNames: names.former }),
     issuedAtMs: milliseconds(claims.iat),
     endsAtMs: lifetime.endsAtMs,
   }
