@@ -33,6 +33,8 @@ export interface NewPublication {
   readonly payload: Payload
   readonly key?: string
   readonly tags?: Tags
+  /** The session whose subscriptions get an echo mark instead. Not part of what makes two publications the same. */
+  readonly mutedFor?: string
 }
 
 export interface StoredPublication {
@@ -45,6 +47,8 @@ export interface StoredPublication {
   readonly id: string
   readonly key?: string
   readonly tags?: Tags
+  /** As in NewPublication. */
+  readonly mutedFor?: string
 }
 
 /** A place in a channel's order: after the publication with this offset. Offset 0: before the first. */

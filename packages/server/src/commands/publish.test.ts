@@ -1,5 +1,6 @@
-import type { ServerMessage } from '@tidings/protocol'
+import { jsonCodec, type ServerMessage } from '@tidings/protocol'
 import { msgpackCodec } from '@tidings/protocol/msgpack'
+import type { RawClient } from '@tidings/testing'
 import { describe, expect, test } from 'vitest'
 import { allow, connect, LoggedLines, start } from '../node.fixture.js'
 
@@ -101,6 +102,57 @@ describe('what was published', () => {
         { offset: 2, data: 2 },
       ])
       expect(JSON.stringify(publicationsOf(pushes)[0])).not.toContain('data')
+    }
+  })
+})
+
+describe('echo: false', () => {
+  const MANY = 5000
+  const publishMany = async (client: RawClient): Promise<void> => {
+    for (let start = 0; start < MANY; start += 500) {
+      client.send(
+        Array.from({ length: 500 }, (_, index) => ({
+          ...{ type: 'publish', id: 10_000 + start + index, channel: 'long:a', data: start + index, echo: false },
+        })),
+      )
+      await client.find((item) => item.type === 'published' && item.id === 10_000 + start + 499)
+    }
+  }
+  const marksOf = (client: RawClient): number =>
+    publicationsOf(client.received.filter(({ type }) => type === 'publications')).filter((item) => 'echo' in item)
+      .length
+
+  test('holds for a subscription of the same session that begins later, however much it published', async () => {
+    const client = await connect(await start())
+    const { position } = (await client.request({ type: 'subscribe', channel: 'long:a' })) as { position: string }
+    await client.request({ type: 'unsubscribe', channel: 'long:a' })
+    await publishMany(client)
+    await client.request({ type: 'publish', channel: 'long:a', data: 'heard' })
+    await client.request({ type: 'subscribe', channel: 'long:a', from: position })
+    await client.next(
+      'caught-up',
+      client.received.findLastIndex(({ type }) => type === 'subscribed'),
+    )
+    expect(client.dataOf('long:a')).toEqual(['heard'])
+    expect(marksOf(client)).toBe(MANY)
+    await client.request({ type: 'subscribe', channel: 'long:a', sub: 1, rewind: { count: 3 } })
+    await client.find((item) => item.type === 'caught-up' && item.sub === 1)
+    expect(client.dataOf('long:a')).toEqual(['heard', 'heard'])
+  })
+
+  test('is a mark for one session only, with both codecs and compressed', async () => {
+    const node = await start({ compression: true })
+    for (const codec of [jsonCodec, msgpackCodec]) {
+      const [own, other] = [await connect(node, { codec }), await connect(node, { codec })]
+      for (const client of [own, other])
+        await client.request({ type: 'subscribe', channel: 'any:a', rewind: { count: 0 } })
+      await own.request({ type: 'publish', channel: 'any:a', data: 'mine', echo: false })
+      await other.countOf('any:a', 1)
+      await own.find((item) => item.type === 'publications')
+      expect([own.dataOf('any:a'), marksOf(own), marksOf(other)]).toEqual([[], 1, 0])
+      expect(JSON.stringify(other.received)).not.toContain('mutedFor')
+      const page = await other.request({ type: 'history', channel: 'any:a' })
+      expect(JSON.stringify(page)).not.toContain('mutedFor')
     }
   })
 })

@@ -51,8 +51,9 @@ export const publishCommand = ({
         // Until then its id is remembered, if this is a repeat.
         const leftMs = sentAfterMs + channel.log.dedupeWindowMs - retryWindowMs - monotonic()
         if (leftMs < 0 && command.publicationId !== undefined) return errorReply(command.id, 'unavailable', TOO_OLD)
-        const waiting = { id: command.id, isMuted: command.echo === false }
-        return publish(log, session, channel, waiting, newPublication(identity, command, checked.payload, leftMs))
+        const mutedFor = command.echo === false ? session.id : undefined
+        const publication = newPublication(identity, command, checked.payload, leftMs, mutedFor)
+        return publish(log, channel, command.id, publication)
       }
       const checked = checkData(channel, command.data, maxPayloadBytes)
       const settingUp = subscriptionsBeingSetUp(session, channel.name)
@@ -92,10 +93,12 @@ const newPublication = (
   { publicationId, key, tags }: PublishCommand,
   payload: Payload,
   maxWaitMs: number,
+  mutedFor: string | undefined,
 ): NewPublication => {
   const publisher = user?.id ?? null
-  // Most have neither key nor tags, and spreading costs more than all the rest.
-  if (publicationId !== undefined && key === undefined && tags === undefined) {
+  // Most are plain, and spreading costs more than all the rest.
+  const isPlain = key === undefined && tags === undefined && mutedFor === undefined
+  if (publicationId !== undefined && isPlain) {
     return new PlainPublication(publicationId, scope, publisher, payload, maxWaitMs)
   }
   return {
@@ -103,6 +106,7 @@ const newPublication = (
     ...{ scope, publisher, payload },
     ...(key === undefined ? undefined : { key }),
     ...(tags === undefined ? undefined : { tags }),
+    ...(mutedFor === undefined ? undefined : { mutedFor }),
   }
 }
 
@@ -123,31 +127,11 @@ const subscriptionsBeingSetUp = (session: Session, channel: string): Promise<unk
   return settled
 }
 
-/** What is needed of a command once its publication is on its way: its data must not be kept twice until then. */
-interface WaitingPublish {
-  readonly id: number
-  /** Its publisher gets an echo mark in place of it. */
-  readonly isMuted: boolean
-}
-
-const publish = (
-  log: Log,
-  session: Session,
-  channel: Channel,
-  { id, isMuted }: WaitingPublish,
-  publication: NewPublication,
-): Promise<Reply> => {
+/** `id`: of the command. Nothing else of it is kept until the answer, so that its data is not kept twice. */
+const publish = (log: Log, channel: Channel, id: number, publication: NewPublication): Promise<Reply> => {
   const { id: publicationId } = publication
   return log.publish(channel.log, publication).then(({ offset, position, time, durability, duplicate }) => {
-    // Local backends acknowledge in the turn in which they notify, so this comes before the publication is told.
-    if (isMuted && !duplicate) muteOwn(session, channel.name, offset)
     const reply: PublishedReply = { type: 'published', id, position, offset, time, publicationId, durability }
     return duplicate ? { ...reply, duplicate } : reply
   })
-}
-
-const muteOwn = (session: Session, channel: string, offset: number): void => {
-  for (const held of session.subscriptions.values()) {
-    if (held.channel === channel) held.subscription?.mute(offset)
-  }
 }

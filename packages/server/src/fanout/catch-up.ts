@@ -96,12 +96,14 @@ const pushPage = (subscription: Subscription, shared: SharedPage): Pushed => {
     const first = publications.at(0)
     sentBytes += subscription.pushGap(gap, first === undefined ? end : { position: gap.to, offset: first.offset - 1 })
   }
+  const session = shared.isMutedFor(subscription.session) ? subscription.session : undefined
   const isWhole = end.offset <= limit || publications.length === 0
   if (publications.length === 0) subscription.moveTo(end)
-  else if (isWhole && subscription.muted === undefined) {
+  else if (isWhole && session === undefined) {
     sentBytes += subscription.pushFrames(shared.frames(subscription.variant))
   } else {
-    sentBytes += subscription.pushPublications(publications.filter(({ offset }) => offset <= limit))
+    const told = publications.filter(({ offset }) => offset <= limit)
+    sentBytes += subscription.pushPublications(told, session)
   }
   return { isWhole, sentBytes }
 }

@@ -35,10 +35,12 @@ export const toData = (payload: Payload): PublicationData =>
   typeof payload === 'string' ? (JSON.parse(payload) as JsonValue) : payload
 
 /** A stored publication as codecs other than JSON and the application want it. */
-export const toPublication = ({ payload, ...fields }: StoredPublication): Publication => ({
-  ...fields,
-  data: toData(payload),
-})
+export const toPublication = (stored: StoredPublication): Publication => {
+  const { offset, position, time, payload, publisher, id, key, tags } = stored
+  const place = { offset, position, time, publisher, id }
+  if (key === undefined && tags === undefined) return { ...place, data: toData(payload) }
+  return { ...place, ...(key !== undefined && { key }), ...(tags !== undefined && { tags }), data: toData(payload) }
+}
 
 /** JSON of one publication: stored JSON text goes in as it is, without being parsed. */
 export const publicationJson = (publication: StoredPublication): string => {
@@ -53,8 +55,19 @@ export const publicationJson = (publication: StoredPublication): string => {
   )
 }
 
-const isMuted = (muted: ReadonlySet<number> | undefined, publication: StoredPublication): boolean =>
-  muted?.has(publication.offset) === true
+const isMuted = (session: string | undefined, { mutedFor }: StoredPublication): boolean =>
+  mutedFor !== undefined && mutedFor === session
+
+/** Sessions for which some of them are muted; undefined for none, as nearly always. */
+export const sessionsMutedIn = (publications: Iterable<StoredPublication>): ReadonlySet<string> | undefined => {
+  let sessions: Set<string> | undefined
+  for (const { mutedFor } of publications) {
+    if (mutedFor === undefined) continue
+    sessions ??= new Set()
+    sessions.add(mutedFor)
+  }
+  return sessions
+}
 
 const echoMark = ({ offset, position, id }: StoredPublication): object => ({ offset, position, id, echo: false })
 
@@ -62,14 +75,14 @@ const encodeRun = (
   { codec, sub }: Variant,
   channel: string,
   run: readonly StoredPublication[],
-  muted: ReadonlySet<number> | undefined,
+  session: string | undefined,
 ): string | Uint8Array => {
   if (codec === jsonCodec) {
-    const items = run.map((item) => (isMuted(muted, item) ? JSON.stringify(echoMark(item)) : publicationJson(item)))
+    const items = run.map((item) => (isMuted(session, item) ? JSON.stringify(echoMark(item)) : publicationJson(item)))
     const head = JSON.stringify({ type: 'publications', ...address(channel, sub) }).slice(0, -1)
     return `${head},"publications":[${items.join(',')}]}`
   }
-  const publications = run.map((item) => (isMuted(muted, item) ? echoMark(item) : toPublication(item)))
+  const publications = run.map((item) => (isMuted(session, item) ? echoMark(item) : toPublication(item)))
   return codec.encode({ type: 'publications', ...address(channel, sub), publications })
 }
 
@@ -103,17 +116,20 @@ const endOf = (run: readonly StoredPublication[]): Cursor => {
   return { position, offset }
 }
 
-/** The frames that push publications, in order; an offset in `muted` becomes an echo mark. */
+/**
+ * The frames that push publications, in order. For one session: those that are muted for it become echo marks. Without a
+ * session they are for all others.
+ */
 export const publicationFrames = (
   variant: Variant,
   channel: string,
   publications: readonly StoredPublication[],
-  muted?: ReadonlySet<number>,
+  session?: string,
 ): readonly BatchFrame[] =>
   splitRuns(publications).map((run) => ({
     // What one subscription alone gets is not worth the time that compressing it takes from all.
-    bytes: (variant.isDeflated && muted === undefined ? buildDeflatedFrame : buildDataFrame)(
-      encodeRun(variant, channel, run, muted),
+    bytes: (variant.isDeflated && session === undefined ? buildDeflatedFrame : buildDataFrame)(
+      encodeRun(variant, channel, run, session),
     ),
     end: endOf(run),
     count: run.length,

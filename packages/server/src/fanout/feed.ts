@@ -2,15 +2,15 @@ import { setImmediate as endOfTurn } from 'node:timers/promises'
 import type { Gap } from '@tidings/protocol'
 import type { Cursor, Log, LogChannel, LogListener, Page, StoredPublication, Watch } from '../backend/backend.js'
 import type { Deferred, Turn } from '../transport/turn.js'
-import { type BatchFrame, gapFrame, publicationFrames, type Variant } from './encode.js'
+import { type BatchFrame, gapFrame, publicationFrames, sessionsMutedIn, type Variant } from './encode.js'
 import { RetryDelay } from './retry-delay.js'
 import { SharedPages } from './shared-pages.js'
 
 /** One session's interest in the feed's channel, while it is live. */
 export interface LiveSubscription {
   readonly variant: Variant
-  /** Offsets that this one gets as echo marks; undefined: none. */
-  readonly muted: ReadonlySet<number> | undefined
+  /** The session that it belongs to. */
+  readonly session: string
   /** `frames` hold everything after the feed's `cursor`, which moves when all have been told. Must not throw. */
   deliver(frames: readonly BatchFrame[]): void
 }
@@ -195,19 +195,18 @@ export class Feed implements LogListener, Deferred {
     this.#queue = []
     if (this.#stopped || this.#head === undefined) return
     this.pages.clear()
+    const publications = items.flatMap((item) => ('publication' in item ? item.publication : []))
+    const muted = sessionsMutedIn(publications)
     for (const [variant, subscriptions] of this.#live) {
       const frames = buildFrames(variant, this.channel.name, items)
       for (const subscription of subscriptions) {
-        subscription.deliver(
-          subscription.muted === undefined
-            ? frames
-            : buildFrames(variant, this.channel.name, items, subscription.muted),
-        )
+        const { session } = subscription
+        const isOwn = muted?.has(session) === true
+        subscription.deliver(isOwn ? buildFrames(variant, this.channel.name, items, session) : frames)
       }
     }
-    const publications = items.filter((item) => 'publication' in item).length
-    this.#told += publications
-    this.#gapsTold += items.length - publications
+    this.#told += publications.length
+    this.#gapsTold += items.length - publications.length
     this.#cursor = this.#head
   }
 }
@@ -217,12 +216,12 @@ const buildFrames = (
   variant: Variant,
   channel: string,
   items: readonly Item[],
-  muted?: ReadonlySet<number>,
+  session?: string,
 ): readonly BatchFrame[] => {
   const frames: BatchFrame[] = []
   let run: StoredPublication[] = []
   const endRun = (): void => {
-    if (run.length > 0) frames.push(...publicationFrames(variant, channel, run, muted))
+    if (run.length > 0) frames.push(...publicationFrames(variant, channel, run, session))
     run = []
   }
   for (const item of items) {

@@ -99,7 +99,7 @@ export class ScriptedLog implements Log {
 }
 
 /** Nothing happens to whoever falls behind. */
-export const nobody = { disconnectSlow: (): void => undefined }
+export const nobody = { id: 'nobody', disconnectSlow: (): void => undefined }
 
 /** Nobody has to wait for a page. */
 export const unpaced = { run: (read: () => Promise<number>): Promise<void> => read().then(() => undefined) }

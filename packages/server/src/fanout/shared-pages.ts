@@ -1,6 +1,6 @@
 import type { Position } from '@tidings/protocol'
 import type { Log, LogChannel, Page } from '../backend/backend.js'
-import { type BatchFrame, publicationFrames, type Variant } from './encode.js'
+import { type BatchFrame, publicationFrames, sessionsMutedIn, type Variant } from './encode.js'
 
 const PAGE_LIMIT = 500
 const PAGE_BYTES = 65_536
@@ -12,10 +12,17 @@ export class SharedPage {
   readonly page: Page
   readonly #channel: string
   readonly #frames = new Map<Variant, readonly BatchFrame[]>()
+  readonly #muted: ReadonlySet<string> | undefined
 
   constructor(page: Page, channel: string) {
     this.page = page
     this.#channel = channel
+    this.#muted = sessionsMutedIn(page.publications)
+  }
+
+  /** Whether some of it is not for this session, which then cannot be given the frames of all. */
+  isMutedFor(session: string): boolean {
+    return this.#muted?.has(session) === true
   }
 
   frames(variant: Variant): readonly BatchFrame[] {

@@ -78,21 +78,23 @@ test('with disconnect it is closed with 4002', async () => {
 
 test('what it published with echo: false while it was behind comes as echo marks', async () => {
   const { slow } = await flood('catch-up')
-  for (let index = 0; index < 3; index++) {
-    slow.send({
-      type: 'publish',
-      id: 1000 + index,
-      channel: 'long:a',
-      data: [index],
-      echo: false,
-      publicationId: `own${index}`,
-    })
+  const OWN = 5000
+  for (let start = 0; start < OWN; start += 500) {
+    slow.send(
+      Array.from({ length: 500 }, (_, at) => ({
+        ...{ type: 'publish', id: 1000 + start + at, channel: 'long:a', data: [start + at], echo: false },
+        publicationId: `own${start + at}`,
+      })),
+    )
   }
   slow.socket.resume()
-  await slow.find((item) => item.type === 'published' && item.id === 1002)
-  await slow.find((item) => item.type === 'publications' && item.publications.some(({ id }) => id === 'own2'))
+  await slow.find((item) => item.type === 'published' && item.id === 1000 + OWN - 1)
+  const last = `own${OWN - 1}`
+  await slow.find((item) => item.type === 'publications' && item.publications.some(({ id }) => id === last))
   const own = slow.received.flatMap((item) =>
     item.type === 'publications' ? item.publications.filter(({ id }) => id.startsWith('own')) : [],
   )
-  expect(own).toMatchObject([0, 1, 2].map((index) => ({ id: `own${index}`, echo: false, offset: COUNT + 1 + index })))
+  expect(own).toMatchObject(
+    Array.from({ length: OWN }, (_, index) => ({ id: `own${index}`, echo: false, offset: COUNT + 1 + index })),
+  )
 })

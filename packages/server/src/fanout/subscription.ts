@@ -5,8 +5,6 @@ import { catchUp } from './catch-up.js'
 import { address, type BatchFrame, gapFrame, publicationFrames, type Variant } from './encode.js'
 import type { Feed, LiveSubscription } from './feed.js'
 
-const MAX_MUTED = 4096
-
 export interface SubscriptionParts {
   readonly feed: Feed
   readonly log: Log
@@ -23,8 +21,9 @@ export interface PageReads {
   run(read: () => Promise<number>): Promise<void>
 }
 
-/** Whose subscription it is. */
+/** The session that the subscription belongs to. */
 export interface SubscriptionOwner {
+  readonly id: string
   /** It fell behind with the policy `disconnect`. */
   disconnectSlow(): void
 }
@@ -41,7 +40,6 @@ export class Subscription implements LiveSubscription {
   readonly #outbound: Outbound
   readonly #policy: SlowPolicy
   readonly #owner: SubscriptionOwner
-  #muted: Set<number> | undefined
   #cursor: Cursor
   #ended = false
   #announced = false
@@ -58,8 +56,8 @@ export class Subscription implements LiveSubscription {
     this.#cursor = cursor
   }
 
-  get muted(): ReadonlySet<number> | undefined {
-    return this.#muted
+  get session(): string {
+    return this.#owner.id
   }
 
   hasEnded(): boolean {
@@ -87,14 +85,6 @@ export class Subscription implements LiveSubscription {
     this.feed.leave(this)
   }
 
-  /** The publication with this offset will be an echo mark here. */
-  mute(offset: number): void {
-    this.#muted ??= new Set()
-    this.#muted.add(offset)
-    const oldest = this.#muted.values().next()
-    if (this.#muted.size > MAX_MUTED && oldest.done !== true) this.#muted.delete(oldest.value)
-  }
-
   deliver(frames: readonly BatchFrame[]): void {
     let end: Cursor = this.feed.cursor
     let told = this.feed.told
@@ -107,13 +97,6 @@ export class Subscription implements LiveSubscription {
       end = frame.end
       told += frame.count
     }
-    this.#forgetMuted(end.offset)
-  }
-
-  #forgetMuted(upTo: number): void {
-    if (this.#muted === undefined) return
-    for (const offset of this.#muted) if (offset <= upTo) this.#muted.delete(offset)
-    if (this.#muted.size === 0) this.#muted = undefined
   }
 
   /** `told`: the feed's count at the cursor. */
@@ -140,9 +123,9 @@ export class Subscription implements LiveSubscription {
 
   // ── what catching up does with it
 
-  /** Returns the bytes that it sent, as the next two do. */
-  pushPublications(publications: readonly StoredPublication[]): number {
-    return this.pushFrames(publicationFrames(this.variant, this.feed.channel.name, publications, this.#muted))
+  /** `session`: this one's if some of them are muted for it. Returns the bytes that it sent, as the next two do. */
+  pushPublications(publications: readonly StoredPublication[], session: string | undefined): number {
+    return this.pushFrames(publicationFrames(this.variant, this.feed.channel.name, publications, session))
   }
 
   pushFrames(frames: readonly BatchFrame[]): number {
@@ -152,7 +135,6 @@ export class Subscription implements LiveSubscription {
       sentBytes += bytes.length
       this.#cursor = end
     }
-    this.#forgetMuted(this.#cursor.offset)
     return sentBytes
   }
 

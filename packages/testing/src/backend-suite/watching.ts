@@ -80,6 +80,25 @@ const describeExact = (harness: Harness): void => {
       expect(publications[1]).toMatchObject({ payload: text, key: 'k\u2603', tags: { b: '\u00fc', a: '' } })
     })
 
+    it('tells for which session a publication is muted, and gives it so to every reader', async () => {
+      const channel = harness.channel()
+      const listener = recorder()
+      const watch = await harness.retry(() => harness.log.watch(channel, listener))
+      const mutedFor = 'session-1'
+      const first = await harness.publish(channel, '1', { id: 'muted', mutedFor })
+      await harness.publish(channel, '2', { id: 'x\0y', key: 'k', tags: { t: '1' }, mutedFor })
+      await harness.publish(channel, JSON.stringify('x'.repeat(5000)), { mutedFor })
+      await harness.publish(channel, '3')
+      // Who repeats it on another session is answered with the first one's place.
+      const again = await harness.publish(channel, '1', { id: 'muted', mutedFor: 'session-2' })
+      expect(again).toEqual({ ...first, duplicate: true })
+      const { publications } = await harness.readAll(channel)
+      expect(publications.map((publication) => publication.mutedFor)).toEqual([mutedFor, mutedFor, mutedFor, undefined])
+      expect(publications.slice(0, 2).map(({ id }) => id)).toEqual(['muted', 'x\0y'])
+      for (const { publication } of listener.notices) expect(publications).toContainEqual(publication)
+      watch.stop()
+    })
+
     it('tells of each publication once, in order, before its publish resolves', async () => {
       const channel = harness.channel()
       const listeners = [recorder(), recorder()]

@@ -86,9 +86,14 @@ export class PublishJob implements Job {
     const listeners = this.#log?.listeners
     if (this.#place === undefined || listeners === undefined || listeners.count === 0) return
     const { offset, position, time } = this.#place
-    const { payload, publisher, id, key, tags } = this.#publication ?? decodeRecord(this.#record)
+    const { payload, publisher, id, key, tags, mutedFor } = this.#publication ?? decodeRecord(this.#record)
     const stored: StoredPublication = { offset, position, time, payload, publisher, id }
-    if (key === undefined && tags === undefined) return listeners.tell(stored)
-    listeners.tell({ ...stored, ...(key === undefined ? {} : { key }), ...(tags === undefined ? {} : { tags }) })
+    if (key === undefined && tags === undefined && mutedFor === undefined) return listeners.tell(stored)
+    listeners.tell({
+      ...stored,
+      ...(key === undefined ? {} : { key }),
+      ...(tags === undefined ? {} : { tags }),
+      ...(mutedFor === undefined ? {} : { mutedFor }),
+    })
   }
 }

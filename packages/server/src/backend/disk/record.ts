@@ -5,16 +5,18 @@ import { payloadBytes } from '../publication-size.js'
 /**
  * One publication as a value of the table `log`. Whole numbers are little-endian.
  *
- *   0  flags: 1 the payload is bytes, 2 there is a publisher, 4 a key, 8 tags
+ *   0  flags: 1 the payload is bytes, 2 there is a publisher, 4 a key, 8 tags, 16 a session for which it is muted
  *   1  time, 6 bytes
  *   7  bytes of this and all earlier publications of the channel (as `history.maxBytes` counts), 6 bytes
  *  13  lengths of publisher, id, key and tags, 4 bytes each
- *  29  publisher, id, key, tags (JSON), then the payload to the end; all text is UTF-8
+ *  29  publisher, id, key, tags (JSON), then the payload to the end; all text is UTF-8. With the flag 16 the id is followed
+ *      by a zero and the session.
  */
 const BYTES_PAYLOAD = 1
 const HAS_PUBLISHER = 2
 const HAS_KEY = 4
 const HAS_TAGS = 8
+const IS_MUTED = 16
 const LENGTHS_AT = 13
 const HEADER_BYTES = 29
 
@@ -30,8 +32,9 @@ export type RecordContent = Omit<NewPublication, 'scope'>
 
 /** Without its RecordInfo, which is known later. */
 export const encodeRecord = (publication: NewPublication): Buffer => {
-  const { payload, publisher, id, key, tags } = publication
-  const texts = [publisher ?? '', id, key ?? '', tags === undefined ? '' : JSON.stringify(tags)]
+  const { payload, publisher, id, key, tags, mutedFor } = publication
+  const idText = mutedFor === undefined ? id : `${id}\0${mutedFor}`
+  const texts = [publisher ?? '', idText, key ?? '', tags === undefined ? '' : JSON.stringify(tags)]
   let length = HEADER_BYTES + payloadBytes(payload)
   for (const text of texts) length += Buffer.byteLength(text)
   const record = Buffer.allocUnsafe(length)
@@ -39,7 +42,8 @@ export const encodeRecord = (publication: NewPublication): Buffer => {
     (typeof payload === 'string' ? 0 : BYTES_PAYLOAD) |
     (publisher === null ? 0 : HAS_PUBLISHER) |
     (key === undefined ? 0 : HAS_KEY) |
-    (tags === undefined ? 0 : HAS_TAGS)
+    (tags === undefined ? 0 : HAS_TAGS) |
+    (mutedFor === undefined ? 0 : IS_MUTED)
   let at = HEADER_BYTES
   let lengthAt = LENGTHS_AT
   for (const text of texts) {
@@ -73,12 +77,15 @@ export const decodeRecord = (record: Buffer): RecordContent & Pick<RecordInfo, '
   }
   const text = (field: number): string => record.toString('utf8', ends[field], ends[field + 1])
   const payload = record.subarray(ends[4])
+  const idText = text(1)
+  const idEnd = (flags & IS_MUTED) === 0 ? idText.length : idText.lastIndexOf('\0')
   return {
     time: decodeInfo(record).time,
     payload: (flags & BYTES_PAYLOAD) === 0 ? payload.toString('utf8') : new Uint8Array(payload),
     publisher: (flags & HAS_PUBLISHER) === 0 ? null : text(0),
-    id: text(1),
+    id: idText.slice(0, idEnd),
     ...((flags & HAS_KEY) === 0 ? {} : { key: text(2) }),
     ...((flags & HAS_TAGS) === 0 ? {} : { tags: JSON.parse(text(3)) as Tags }),
+    ...((flags & IS_MUTED) === 0 ? {} : { mutedFor: idText.slice(idEnd + 1) }),
   }
 }

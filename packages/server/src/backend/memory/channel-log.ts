@@ -179,16 +179,18 @@ const ownPayload = (payload: NewPublication['payload']): NewPublication['payload
   typeof payload === 'string' ? payload : new Uint8Array(payload)
 
 const storedFrom = (
-  { payload, publisher, id, key, tags }: NewPublication,
+  { payload, publisher, id, key, tags, mutedFor }: NewPublication,
   offset: number,
   position: Position,
   time: number,
 ): StoredPublication => {
   const own = ownPayload(payload)
-  if (key === undefined && tags === undefined) return { offset, position, time, payload: own, publisher, id }
+  if (key === undefined && tags === undefined && mutedFor === undefined)
+    return { offset, position, time, payload: own, publisher, id }
   return {
     ...{ offset, position, time, payload: own, publisher, id },
     ...(key === undefined ? {} : { key }),
     ...(tags === undefined ? {} : { tags }),
+    ...(mutedFor === undefined ? {} : { mutedFor }),
   }
 }

@@ -28,7 +28,7 @@ export type SentPublication = readonly [
   payload: SentPayload,
   publisher: string | null,
   id: string,
-  more?: { readonly key?: string; readonly tags?: Tags },
+  more?: { readonly key?: string; readonly tags?: Tags; readonly mutedFor?: string },
 ]
 
 export type SentNewPublication = readonly [
@@ -36,7 +36,7 @@ export type SentNewPublication = readonly [
   publisher: string | null,
   id: string,
   scope: string,
-  more?: { readonly key?: string; readonly tags?: Tags; readonly isUnrepeatable?: true },
+  more?: { readonly key?: string; readonly tags?: Tags; readonly mutedFor?: string; readonly isUnrepeatable?: true },
 ]
 
 export interface SentPage {
@@ -125,10 +125,17 @@ const sendPayload = (payload: Payload): SentPayload => (typeof payload === 'stri
 const takePayload = (payload: SentPayload): Payload => (typeof payload === 'string' ? payload : takeBytes(payload[0]))
 
 export const sendPublication = (publication: StoredPublication): SentPublication => {
-  const { offset, position, time, payload, publisher, id, key, tags } = publication
+  const { offset, position, time, payload, publisher, id, key, tags, mutedFor } = publication
   const sent = [offset, position, time, sendPayload(payload), publisher, id] as const
-  if (key === undefined && tags === undefined) return sent
-  return [...sent, { ...(key !== undefined && { key }), ...(tags !== undefined && { tags }) }]
+  if (key === undefined && tags === undefined && mutedFor === undefined) return sent
+  return [
+    ...sent,
+    {
+      ...(key !== undefined && { key }),
+      ...(tags !== undefined && { tags }),
+      ...(mutedFor !== undefined && { mutedFor }),
+    },
+  ]
 }
 
 export const takePublication = (sent: SentPublication): StoredPublication => {
@@ -138,14 +145,16 @@ export const takePublication = (sent: SentPublication): StoredPublication => {
 }
 
 export const sendNewPublication = (publication: NewPublication): SentNewPublication => {
-  const { payload, publisher, id, scope, key, tags, isUnrepeatable } = publication
+  const { payload, publisher, id, scope, key, tags, mutedFor, isUnrepeatable } = publication
   const sent = [sendPayload(payload), publisher, id, scope] as const
-  if (key === undefined && tags === undefined && isUnrepeatable === undefined) return sent
+  const isPlain = key === undefined && tags === undefined && mutedFor === undefined
+  if (isPlain && isUnrepeatable === undefined) return sent
   return [
     ...sent,
     {
       ...(key !== undefined && { key }),
       ...(tags !== undefined && { tags }),
+      ...(mutedFor !== undefined && { mutedFor }),
       ...(isUnrepeatable !== undefined && { isUnrepeatable }),
     },
   ]
