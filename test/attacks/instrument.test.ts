@@ -90,6 +90,8 @@ describe('attacks on a node that lets everybody do everything', () => {
     'subscribe-flood',
     'history-pages',
     'pipelined-requests',
+    'reconnecting',
+    'failed-tokens',
     'key-comparison-timing',
   ]
 

@@ -37,6 +37,8 @@ describe('defineContract', () => {
       { history: { maxCount: 1 } },
       { history: { maxAgeMs: 1, maxBytes: 1 }, durability: 'replicated', presence: true, dedupeWindowMs: 1000 },
       { dedupeWindowMs: 86_400_000 },
+      { limits: { publishesPerSecond: 1 } },
+      { limits: { publishesPerSecond: 5000, publishBurst: 10_000 } },
     ]
     for (const rules of fine) expect(defineContract({ a: rules }).match('a')?.definition).toEqual(rules)
   })
@@ -58,6 +60,11 @@ describe('defineContract', () => {
       ['{"history":{"maxAgeMs":1.5}}', /history.maxAgeMs/],
       ['{"history":{"maxBytes":"1"}}', /history.maxBytes/],
       ['{"history":{"maxBytes":null}}', /history.maxBytes/],
+      ['{"limits":{}}', /limits needs at least one of/],
+      ['{"limits":7}', /limits must be an object/],
+      ['{"limits":{"publishesPerSecond":0}}', /limits.publishesPerSecond must be a positive whole number/],
+      ['{"limits":{"publishBurst":1.5}}', /limits.publishBurst/],
+      ['{"limits":{"perSecond":1}}', /limits.perSecond is not a rule/],
       ['{"presence":"yes"}', /presence must be true or false/],
       ['{"dedupeWindowMs":0}', /dedupeWindowMs/],
       ['{"dedupeWindowMs":86400001}', /dedupeWindowMs/],

@@ -10,6 +10,14 @@ export interface HistoryRules {
   readonly maxBytes?: number
 }
 
+/** Limits of the server that other channels have by its options. */
+export interface ChannelLimits {
+  /** Publications of clients to one channel: this many a second … */
+  readonly publishesPerSecond?: number
+  /** … after this many at once. Default: the server's, and at least `publishesPerSecond`. */
+  readonly publishBurst?: number
+}
+
 export interface ChannelRules {
   /** Absent: the channel keeps nothing, and a subscriber that was away gets a gap. */
   readonly history?: HistoryRules
@@ -19,6 +27,8 @@ export interface ChannelRules {
   readonly presence?: boolean
   /** How long a publication's id is remembered, in milliseconds. Default 120000. */
   readonly dedupeWindowMs?: number
+  /** For channels that need more than the server's limits allow, or less. */
+  readonly limits?: ChannelLimits
 }
 
 export interface ChannelDefinition<Schema extends StandardSchemaV1 | undefined = StandardSchemaV1 | undefined>
@@ -87,7 +97,8 @@ const isStandardSchema = (value: unknown): boolean => {
   return typeof standard?.validate === 'function'
 }
 
-const RULE_KEYS = ['data', 'history', 'durability', 'presence', 'dedupeWindowMs']
+const RULE_KEYS = ['data', 'history', 'durability', 'presence', 'dedupeWindowMs', 'limits']
+const LIMIT_KEYS = ['publishesPerSecond', 'publishBurst']
 const HISTORY_KEYS = ['maxCount', 'maxAgeMs', 'maxBytes']
 const DURABILITIES = ['none', 'memory', 'disk', 'replicated']
 
@@ -106,19 +117,23 @@ const rulesProblem = (rules: ChannelDefinition): string | undefined => {
   if (window !== undefined && !(Number.isInteger(window) && window >= 1000 && window <= 86_400_000)) {
     return 'dedupeWindowMs must be a whole number from 1000 to 86400000'
   }
-  return rules.history === undefined
-    ? durabilityProblem(rules)
-    : (historyProblem(rules.history) ?? durabilityProblem(rules))
+  return (
+    groupProblem('history', rules.history, HISTORY_KEYS) ??
+    groupProblem('limits', rules.limits, LIMIT_KEYS) ??
+    durabilityProblem(rules)
+  )
 }
 
-const historyProblem = (history: HistoryRules): string | undefined => {
-  if (!isObject(history)) return 'history must be an object'
-  const unknownKey = Object.keys(history).find((key) => !HISTORY_KEYS.includes(key))
-  if (unknownKey !== undefined) return `history.${unknownKey} is not a rule; rules are ${HISTORY_KEYS.join(', ')}`
-  const bounds = Object.entries(history).filter(([, bound]) => bound !== undefined)
-  if (bounds.length === 0) return `history needs at least one of ${HISTORY_KEYS.join(', ')}`
+/** A group of bounds, at least one of them, each a positive whole number. */
+const groupProblem = (name: string, group: unknown, keys: readonly string[]): string | undefined => {
+  if (group === undefined) return undefined
+  if (!isObject(group)) return `${name} must be an object`
+  const unknownKey = Object.keys(group).find((key) => !keys.includes(key))
+  if (unknownKey !== undefined) return `${name}.${unknownKey} is not a rule; rules are ${keys.join(', ')}`
+  const bounds = Object.entries(group).filter(([, bound]) => bound !== undefined)
+  if (bounds.length === 0) return `${name} needs at least one of ${keys.join(', ')}`
   const bad = bounds.find(([, bound]) => !Number.isSafeInteger(bound) || (bound as number) < 1)
-  return bad === undefined ? undefined : `history.${bad[0]} must be a positive whole number`
+  return bad === undefined ? undefined : `${name}.${bad[0]} must be a positive whole number`
 }
 
 const durabilityProblem = ({ history, durability }: ChannelRules): string | undefined => {

@@ -1,6 +1,7 @@
 export { channelNameProblem } from './channel-name.js'
 export {
   type ChannelDefinition,
+  type ChannelLimits,
   type ChannelMatch,
   type ChannelRules,
   type Channels,

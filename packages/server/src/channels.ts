@@ -1,7 +1,8 @@
 import { type ChannelDefinition, type ChannelMatch, channelNameProblem, type Contract } from '@tidings/contract'
 import type { Durability, ErrorCode } from '@tidings/protocol'
 import type { LogChannel } from './backend/backend.js'
-import { type Rate, RateLimit } from './limits/rate-limit.js'
+import { PublishRate } from './limits/publish-rate.js'
+import type { Rate } from './limits/rate-limit.js'
 
 /** A channel that exists, with everything the server decides by. */
 export interface Channel {
@@ -10,7 +11,7 @@ export interface Channel {
   readonly match: ChannelMatch
   readonly presence: boolean
   /** Publications of clients. */
-  readonly publishes: RateLimit
+  readonly publishes: PublishRate
 }
 
 export type ChannelLookup =
@@ -73,6 +74,12 @@ export class Channels {
     this.#maxCached = Math.max(MAX_CACHED, 2 * this.#cache.size)
   }
 
+  #rateOf({ limits = {} }: ChannelDefinition): Rate {
+    const { perSecond, burst, monotonic } = this.#publishRate
+    const { publishesPerSecond = perSecond, publishBurst = Math.max(burst, publishesPerSecond) } = limits
+    return { perSecond: publishesPerSecond, burst: publishBurst, monotonic }
+  }
+
   #build(name: string, match: ChannelMatch): Channel {
     const { definition } = match
     const history = definition.history ?? null
@@ -80,7 +87,7 @@ export class Channels {
       name,
       match,
       presence: definition.presence ?? false,
-      publishes: new RateLimit(this.#publishRate),
+      publishes: new PublishRate(this.#rateOf(definition)),
       log: {
         name,
         history,

@@ -4,7 +4,10 @@ import type { Codec } from '@tidings/protocol'
 import { admitHandshake, type HandshakeRefusal } from './access/admission.js'
 import { clientAddress } from './access/client-address.js'
 import type { ConnectionLimits } from './access/connection-limits.js'
+import { addressGroup } from './access/address-group.js'
 import type { HealthStatus } from './http/health.js'
+import type { Account } from './limits/account.js'
+import type { Accounts } from './limits/accounts.js'
 import type { LimitReached } from './observe/limits-reached.js'
 import type { Observer } from './observe/observer.js'
 import type { ResolvedOptions } from './options-check.js'
@@ -17,6 +20,7 @@ export interface EntranceParts {
   readonly options: Pick<ResolvedOptions, 'limits' | 'dev' | 'origins' | 'hosts' | 'compression' | 'isTrustedProxy'>
   readonly status: () => HealthStatus
   readonly connections: ConnectionLimits
+  readonly accounts: Accounts
   readonly turn: Turn
   readonly monotonic: () => number
   readonly reached: LimitReached
@@ -28,6 +32,12 @@ export interface Served {
   readonly codecs: readonly Codec[]
   readonly limits: WebSocketLimits
   readonly accept: (connection: Connection) => ConnectionHandler
+}
+
+const TOO_MANY_HANDSHAKES: HandshakeRefusal = {
+  status: 429,
+  code: 'rate-limited',
+  message: 'too many handshakes came from your address; try again later',
 }
 
 /** Where connections come in: it decides on handshakes, counts, and takes nobody while the node does not serve. */
@@ -54,12 +64,18 @@ export class Entrance {
       ...served,
       ...{ turn, outboundTotal: this.#outboundTotal, compression, admit: this.#admit, addressOf: this.addressOf },
       accept: (connection) => {
-        connections.opened(connection.handshake.remoteAddress)
+        const { remoteAddress } = connection.handshake
+        connections.opened(remoteAddress)
+        this.#accountOf(remoteAddress).holders += 1
         return accept(connection)
       },
       inboundRate: { perSecond: limits.bytesPerSecond, burst: limits.bytesBurst, monotonic },
       reached: (limit, { handshake }) => reached(limit, handshake.remoteAddress),
-      closed: ({ handshake }) => connections.closed(handshake.remoteAddress),
+      bytesFrom: (remoteAddress) => this.#accountOf(remoteAddress).bytes,
+      closed: ({ handshake: { remoteAddress } }) => {
+        connections.closed(remoteAddress)
+        this.#accountOf(remoteAddress).holders -= 1
+      },
       refused: (request, { code, message: why }) => {
         const { origin } = request.headers
         observer.refused({ code, why, remoteAddress: this.addressOf(request), origin })
@@ -67,11 +83,17 @@ export class Entrance {
     })
   }
 
+  readonly #accountOf = (address: string): Account => this.#parts.accounts.ofAddress(addressGroup(address))
+
   readonly #admit = (request: IncomingMessage): HandshakeRefusal | undefined => {
     const { options, status, connections, reached } = this.#parts
     if (status() !== 'ok') return { status: 503, code: 'unavailable', message: `this node is ${status()}` }
     const refusal = admitHandshake(request, options)
     if (refusal?.code === 'foreign-origin') reached('origins', this.addressOf(request))
-    return refusal ?? connections.refusal(this.addressOf(request))
+    const address = this.addressOf(request)
+    const full = refusal ?? connections.refusal(address)
+    if (full !== undefined || this.#accountOf(address).connects.take()) return full
+    reached('handshakesPerSecond', address)
+    return TOO_MANY_HANDSHAKES
   }
 }

@@ -6,7 +6,10 @@ import { afterEach, expect, test, vi } from 'vitest'
 import { startWithTokens, token } from './access/token.fixture.js'
 import { memory } from './backend/memory/index.js'
 import { Channels } from './channels.js'
-import { allow, connect, nodeSide, start, until } from './node.fixture.js'
+import { allow, connect, latch, nodeSide, start, until } from './node.fixture.js'
+import { accountRates } from './limits/account-rates.js'
+import { Accounts } from './limits/accounts.js'
+import { DEFAULT_LIMITS } from './options.js'
 import { PIECE_BYTES } from './transport/reads-in-turns.js'
 import { Turn } from './transport/turn.js'
 
@@ -212,6 +215,27 @@ test('goes on hearing a flood in pieces when its session has brought another tok
   await raw.ended
 })
 
+test('stops reading a flood whose commands wait', async () => {
+  const decide = latch<boolean>()
+  const node = await start({ allow: { ...allow, 'any:{name}': { subscribe: () => decide.opened } } })
+  const accepted = nodeSide(node)
+  const client = await connect(node, { token: 'ada' })
+  const socket = await accepted
+  const padding = 'x'.repeat(10_000)
+  const count = 4000
+  for (let id = 10; id < 10 + count; id++) client.send({ type: 'subscribe', id, channel: 'any:a', padding })
+  // Nothing is read any more once what one turn brought is handled.
+  let before = -1
+  for (let still = 0; still < 200; still++) {
+    if (socket.bytesRead !== before) still = 0
+    before = socket.bytesRead
+    await endOfTurn()
+  }
+  expect(socket.bytesRead).toBeLessThan((count * padding.length) / 4)
+  decide.open(true)
+  await client.find((item) => 'id' in item && item.id === 9 + count)
+})
+
 test('lets a connection go at once that ends while it sends too much', async () => {
   const node = await start({ limits: { bytesPerSecond: 1, bytesBurst: 1 } })
   const client = await connect(node)
@@ -229,12 +253,12 @@ test('refuses publications beyond the rate of their channel, of that channel onl
       type: 'published',
     })
   }
-  const other = await connect(node, { token: 'bob' })
-  expect(await other.request({ type: 'publish', channel: 'any:a', data: 10 })).toMatchObject({
+  expect(await client.request({ type: 'publish', channel: 'any:a', data: 10 })).toMatchObject({
     type: 'error',
     code: 'rate-limited',
     retryable: true,
   })
+  const other = await connect(node, { token: 'ada' })
   expect(await other.request({ type: 'publish', channel: 'any:b', data: 0 })).toMatchObject({ type: 'published' })
   expect(node.tidings.limitsReached()).toEqual({ publishesPerSecond: 1 })
 })
@@ -258,9 +282,10 @@ test('leaves the application itself, and what may not be stored, out of the rate
 test('does not forget what a channel has left of its rate when many others come', () => {
   const rate = { perSecond: 1, burst: 1, monotonic: () => 1000 }
   const channels = new Channels(defineContract({ 'a:{name}': channel({}) }), false, 'none', rate)
+  const accounts = new Accounts(accountRates(DEFAULT_LIMITS, rate.monotonic))
   const take = (name: string): boolean => {
     const found = channels.find(name)
-    return found.ok && found.channel.publishes.take()
+    return found.ok && found.channel.publishes.take(accounts.ofUser('ada'))
   }
   expect(take('a:busy')).toBe(true)
   for (let index = 0; index < 25_000; index++) channels.find(`a:${index}`)

@@ -144,17 +144,20 @@ export interface Limits {
   /** Commands of one session that may be unanswered before it is not read from. Default 1024. */
   readonly maxCommandsInFlight: number
   /**
-   * Bytes that one connection may send a second … Default 134217728. Over it the connection is not read from for a while, and
-   * nothing is lost. Each frame and each command counts 256 bytes more than it has.
+   * Bytes that one user may send a second, over all connections … Default 134217728. Over it the connections are not read from for
+   * a while, and nothing is lost. Each frame and each command counts 256 bytes more than it has.
    */
   readonly bytesPerSecond: number
   /** … after this many at once. Default 134217728. */
   readonly bytesBurst: number
-  /** Publications of clients to one channel: this many a second … Default 100000. More are answered `rate-limited`. */
+  /**
+   * Publications of clients to one channel: this many a second … Default 100000. More are answered `rate-limited`. While several
+   * publish, one user gets a quarter of it. The contract can set another rate for the channels of a pattern.
+   */
   readonly publishesPerSecond: number
   /** … after this many at once. Default 200000. */
   readonly publishBurst: number
-  /** Commands other than publish and ping: this many a second … Default 500. */
+  /** Commands other than publish and ping of one user, over all connections: this many a second … Default 500. */
   readonly commandsPerSecond: number
   /** … after this many at once. Default 2000. */
   readonly commandBurst: number
@@ -166,7 +169,28 @@ export interface Limits {
   readonly historyBytesPerSecond: number
   /** … after this many at once. Default 16777216. */
   readonly historyBytesBurst: number
-  /** All anonymous clients of one IPv4 address or IPv6 /64 together may use as much as this many users. Default 50. */
+  /** How often one user may be let in: this many a second … Default 500. One more is told to come back later (4007). */
+  readonly connectsPerSecond: number
+  /** … after this many at once. Default 20000. */
+  readonly connectBurst: number
+  /**
+   * Handshakes from one IPv4 address or IPv6 /64: this many a second … Default 500. One more is refused with HTTP 429. Many people
+   * share an address, so the burst has room for all of them to come back at once.
+   */
+  readonly handshakesPerSecond: number
+  /** … after this many at once. Default 20000. */
+  readonly handshakeBurst: number
+  /**
+   * Tokens from one IPv4 address or IPv6 /64 that do not hold: this many a second … Default 100. Beyond it clients from there that
+   * bring one are told to come back later (4007). One that holds costs nothing.
+   */
+  readonly failedTokensPerSecond: number
+  /** … after this many at once. Default 5000. */
+  readonly failedTokenBurst: number
+  /**
+   * All anonymous clients of one IPv4 address or IPv6 /64 together may use as much as this many users: commands, bytes and history.
+   * Default 50.
+   */
   readonly usersPerAddress: number
   /** Bytes that may wait for a slow connection before its subscriptions stop being queued for. Default 131072. */
   readonly maxBufferedBytes: number
@@ -205,6 +229,12 @@ export const DEFAULT_LIMITS: Limits = {
   commandBurst: 2000,
   historyBytesPerSecond: 2_097_152,
   historyBytesBurst: 16_777_216,
+  connectsPerSecond: 500,
+  connectBurst: 20_000,
+  handshakesPerSecond: 500,
+  handshakeBurst: 20_000,
+  failedTokensPerSecond: 100,
+  failedTokenBurst: 5000,
   usersPerAddress: 50,
   maxBufferedBytes: 131_072,
   maxUnreadBytes: 524_288,

@@ -5,6 +5,7 @@ import type { Contract, InputOf, OutputOf, ParamsArguments, PatternOf } from '@t
 import { Access } from './access/access.js'
 import { ConnectionLimits } from './access/connection-limits.js'
 import { createAuthentication } from './access/create-authentication.js'
+import { FailedTokens } from './access/failed-tokens.js'
 import type { Revocation } from './access/revocations.js'
 import { SocketLimits } from './access/socket-limits.js'
 import { TokenExpiry } from './access/token-expiry.js'
@@ -129,7 +130,7 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
     ended: (session, clean) => {
       const user = session.identity?.user
       if (user) connections.userLeft(user.id)
-      if (session.identity !== undefined) session.identity.account.sessions -= 1
+      if (session.identity !== undefined) session.identity.account.holders -= 1
       expiry.forget(session)
       entries.sessionEnded(session, clean)
     },
@@ -146,6 +147,7 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
   const commands = createCommands({
     ...{ authenticator, expiry, connections, accounts, pages, access, channels, gate: new Gate(channels, access) },
     ...{ log, hub, presence, store, entries, limits, now, monotonic, reached, observer },
+    failedTokens: new FailedTokens(accounts, reached),
     pingIntervalMs: heartbeat.intervalMs,
     retryWindowMs,
   })
@@ -161,7 +163,16 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
   void verifier?.warm()
   const { ready, failed } = lifecycle
   const status = () => lifecycle.status
-  const entrance = new Entrance({ options: resolved, status, connections, turn, monotonic, reached, observer })
+  const entrance = new Entrance({
+    options: resolved,
+    status,
+    connections,
+    accounts,
+    turn,
+    monotonic,
+    reached,
+    observer,
+  })
   const { addressOf } = entrance
   const { isTrustedProxy } = resolved
   const sockets = new SocketLimits(limits, isTrustedProxy, reached)

@@ -1,10 +1,12 @@
 import type { ConnectCommand, ConnectedReply } from '@tidings/protocol'
 import { type Authenticator, credentialOf, type Identification } from '../access/authenticator.js'
 import { addressGroup } from '../access/address-group.js'
+import type { FailedTokens } from '../access/failed-tokens.js'
 import type { ConnectionLimits } from '../access/connection-limits.js'
 import type { TokenExpiry } from '../access/token-expiry.js'
 import type { Account } from '../limits/account.js'
 import type { Accounts } from '../limits/accounts.js'
+import type { LimitReached } from '../observe/limits-reached.js'
 import type { Refusal } from '../observe/observer.js'
 import type { Limits, User } from '../options.js'
 import { Admission, type Answer, type Outcome, ReplyThen } from '../session/command-queue.js'
@@ -16,6 +18,8 @@ export interface ConnectParts {
   readonly expiry: TokenExpiry
   readonly connections: Pick<ConnectionLimits, 'letUserIn'>
   readonly accounts: Accounts
+  readonly failedTokens: FailedTokens
+  readonly reached: LimitReached
   readonly limits: Limits
   readonly pingIntervalMs: number
   readonly retryWindowMs: number
@@ -30,13 +34,18 @@ export interface ConnectParts {
 export const connectCommand = (parts: ConnectParts) => {
   const letIn = (session: Session, { id, client }: ConnectCommand, decision: Identification): Answer => {
     const { user, token } = decision
-    if (user !== null && !parts.connections.letUserIn(user.id, session.connection.handshake.remoteAddress)) {
+    const { remoteAddress } = session.connection.handshake
+    const account = accountOf(parts.accounts, user, session)
+    if (user !== null && !account.connects.take()) {
+      parts.reached('connectsPerSecond', remoteAddress)
+      return comeBackLater(session, id, 'you connected too often of late; slow down')
+    }
+    if (user !== null && !parts.connections.letUserIn(user.id, remoteAddress)) {
       parts.refused(session, { code: 'too-many-connections', command: 'connect', user: user.id })
       const refusal = errorReply(id, 'too-many-connections', 'you have as many connections as a user may')
       return new ReplyThen(refusal, () => session.disconnect(4006))
     }
-    const account = accountOf(parts.accounts, user, session)
-    account.sessions += 1
+    account.holders += 1
     session.identify(identify(session, decision, client, account))
     parts.expiry.watch(session, token?.endsAtMs)
     return connectedReply(parts, session, id)
@@ -45,6 +54,9 @@ export const connectCommand = (parts: ConnectParts) => {
   const connect = (session: Session, command: ConnectCommand): Outcome => {
     if (session.identity !== undefined) return errorReply(command.id, 'already-connected', 'this session has connected')
     const { token, client } = command
+    if (!parts.failedTokens.hasRoom(session, token)) {
+      return comeBackLater(session, command.id, 'too many tokens from your address did not hold; try again later')
+    }
     return new Admission(
       parts.authenticator.decide(session.connection.handshake, { token, client }).then(
         (decision) => () => {
@@ -53,6 +65,7 @@ export const connectCommand = (parts: ConnectParts) => {
             return tryLater(session, command.id, decision.message)
           }
           if (decision.kind === 'refused') {
+            parts.failedTokens.count(session)
             parts.refused(session, { code: decision.code, why: decision.message, command: 'connect' })
             const refusal = errorReply(command.id, 'unauthorized', decision.message)
             return new ReplyThen(refusal, () => session.disconnect(4501))
@@ -68,6 +81,9 @@ export const connectCommand = (parts: ConnectParts) => {
   }
   return connect
 }
+
+const comeBackLater = (session: Session, id: number, message: string): ReplyThen =>
+  new ReplyThen(errorReply(id, 'rate-limited', message), () => session.disconnect(4007))
 
 const tryLater = (session: Session, id: number, message: string): ReplyThen =>
   new ReplyThen(errorReply(id, 'internal', message), () => session.disconnect(4004))

@@ -44,7 +44,7 @@ export const publishCommand = ({
           }
           return errorReply(command.id, checked.code, checked.message)
         }
-        if (!channel.publishes.take()) {
+        if (!channel.publishes.take(identity.account)) {
           reached('publishesPerSecond', session.connection.handshake.remoteAddress)
           return errorReply(command.id, 'rate-limited', 'too many publications on this channel; slow down')
         }

@@ -1,6 +1,7 @@
 import type { ErrorReply, RefreshCommand, RefreshedReply } from '@tidings/protocol'
 import type { Access, Refusal } from '../access/access.js'
 import { type Authenticator, credentialOf, type Identification } from '../access/authenticator.js'
+import type { FailedTokens } from '../access/failed-tokens.js'
 import { earlierThan, TOO_MANY_TOKENS } from '../access/session-tokens.js'
 import type { TokenExpiry } from '../access/token-expiry.js'
 import type { Channels } from '../channels.js'
@@ -15,6 +16,7 @@ import { endSubscription } from './subscribe.js'
 
 export interface RefreshParts extends Pick<ConnectParts, 'failed' | 'refused'> {
   readonly authenticator: Authenticator
+  readonly failedTokens: FailedTokens
   readonly expiry: TokenExpiry
   readonly access: Access
   readonly channels: Channels
@@ -62,12 +64,16 @@ const renew = async (
   identity: Identity,
   { id, token }: RefreshCommand,
 ): Promise<Renewal | ErrorReply> => {
+  if (!parts.failedTokens.hasRoom(session, token)) {
+    return errorReply(id, 'rate-limited', 'too many tokens from your address did not hold; try again later')
+  }
   const decision = await parts.authenticator.decide(session.connection.handshake, { token, client: undefined })
   if (decision.kind === 'undecided') {
     parts.refused(session, { code: 'undecided', why: decision.message, command: 'refresh' })
     return errorReply(id, 'internal', decision.message)
   }
   if (decision.kind === 'refused') {
+    parts.failedTokens.count(session)
     parts.refused(session, { code: decision.code, why: decision.message, command: 'refresh' })
     return errorReply(id, 'unauthorized', decision.message)
   }

@@ -9,7 +9,7 @@ export interface AccountsParts {
   readonly address: AccountRates
 }
 
-/** The accounts of a node. Each is kept while a session uses it or one of its rates is not full again. */
+/** The accounts of a node. Each is kept while something holds it or one of its rates is not full again. */
 export class Accounts {
   readonly #parts: AccountsParts
   readonly #accounts = new Map<string, Account>()

@@ -28,7 +28,8 @@ const world = (burstPages = 1000): World => {
   const made: World = {
     turns,
     read,
-    account: (name) => new Account(name, { pages }),
+    account: (name) =>
+      new Account(name, { pages, commands: pages, bytes: pages, connects: pages, failedTokens: pages }),
     page: (name) => () => {
       read.push(name)
       return Promise.resolve(PAGE_BYTES)

@@ -15,13 +15,13 @@ export class RateLimit {
     this.#rate = rate
   }
 
-  /** false: too many. */
-  take(): boolean {
+  /** false: too many. `reserve`: how many more than the burst this caller may take. */
+  take(reserve = 0): boolean {
     const { perSecond, burst, monotonic } = this.#rate
     const now = monotonic()
     // Not as a difference of two times: it would be rounded, and a burst of one refused at random.
     const usedMs = Math.max(0, this.#fullAt - now) + 1000 / perSecond
-    if (usedMs > (burst * 1000) / perSecond) return false
+    if (usedMs > ((burst + reserve) * 1000) / perSecond) return false
     this.#fullAt = now + usedMs
     return true
   }
@@ -32,6 +32,12 @@ export class RateLimit {
     const now = monotonic()
     this.#fullAt = Math.max(this.#fullAt, now) + (amount * 1000) / perSecond
     return Math.max(0, this.#fullAt - now - (burst * 1000) / perSecond)
+  }
+
+  /** Whether one more would be allowed. */
+  get hasRoom(): boolean {
+    const { perSecond, burst, monotonic } = this.#rate
+    return Math.max(0, this.#fullAt - monotonic()) + 1000 / perSecond <= (burst * 1000) / perSecond
   }
 
   /** Whether nothing of it is used, so that a new one would be the same. */

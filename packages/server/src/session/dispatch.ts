@@ -5,7 +5,7 @@ import type { LimitReached } from '../observe/limits-reached.js'
 import type { Observer } from '../observe/observer.js'
 import { type Dispatch, headOf, type Outcome } from './command-queue.js'
 import { errorReply, knownFailure } from './errors.js'
-import type { Session } from './session.js'
+import type { Identity, Session } from './session.js'
 
 type CommandOf<Type extends CommandType> = Extract<Command, { readonly type: Type }>
 
@@ -23,6 +23,10 @@ const UNCOUNTED: readonly CommandType[] = ['publish', 'ping', 'connect']
 
 /** The command that answers with one of these has told the operator more than the code. */
 const TOLD: readonly ErrorCode[] = ['unauthorized', 'too-many-connections', 'internal']
+
+/** Anonymous clients of one address share a rate that is larger than one user's, and each has that of one user. */
+const isWithinRate = (session: Session, { user, account }: Identity): boolean =>
+  account.commands.take() && (user !== null || session.rateLimit.take())
 
 /** Routes commands to the table. Nothing that a handler or the application's own code throws gets past it. */
 export const createDispatch = (table: CommandTable, observer: Observer, reached: LimitReached): Dispatch => {
@@ -42,7 +46,7 @@ export const createDispatch = (table: CommandTable, observer: Observer, reached:
     const { identity } = session
     if (command.type === 'connect') return table.connect(session, command)
     if (identity === undefined) return errorReply(command.id, 'not-connected', 'connect must succeed first')
-    if (!UNCOUNTED.includes(command.type) && !session.rateLimit.take()) {
+    if (!UNCOUNTED.includes(command.type) && !isWithinRate(session, identity)) {
       reached('commandsPerSecond', session.connection.handshake.remoteAddress)
       return errorReply(command.id, 'rate-limited', 'too many commands; slow down')
     }

@@ -71,6 +71,7 @@ export class Session implements ConnectionHandler {
   readonly subscriptions = new Map<string, HeldSubscription>()
   /** How many of `subscriptions` are being set up. */
   settingUp = 0
+  /** Of commands, for an anonymous client. */
   readonly rateLimit: RateLimit
   readonly #queue: CommandQueue
   readonly #freshness: Freshness
@@ -118,7 +119,7 @@ export class Session implements ConnectionHandler {
   identify(identity: Identity): void {
     this.#endConnecting()
     // Another token of the same session changes nothing of how it is read from.
-    if (this.#identity === undefined) this.connection.known()
+    if (this.#identity === undefined) this.connection.known(identity.account.bytes)
     this.#identity = identity
   }
 

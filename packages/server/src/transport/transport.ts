@@ -2,6 +2,7 @@
  * What carries a session: one live connection. The core knows this interface only; WebSocket is its first form.
  */
 import type { Codec } from '@tidings/protocol'
+import type { RateLimit } from '../limits/rate-limit.js'
 import type { Outbound } from './outbound.js'
 
 /** What a connection said when it was made; header names are lower case. */
@@ -31,9 +32,9 @@ export interface Connection {
   readonly isPaused: boolean
   /**
    * Whose it is is known now: it is read from whenever it has something, and the handshake's headers are forgotten, which
-   * cost more memory than all the rest of an idle connection.
+   * cost more memory than all the rest of an idle connection. `bytes`: what it sends is charged there from now on, and not to its address.
    */
-  known(): void
+  known(bytes?: RateLimit): void
   /** Asks the peer for a sign of life that its protocol answers by itself. */
   ping(): void
   /** Counts what the peer sent; beyond its rate the connection is not read from until it is within it again. */

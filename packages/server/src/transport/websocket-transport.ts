@@ -5,7 +5,7 @@ import type { Socket } from 'node:net'
 import { type Codec, jsonCodec } from '@tidings/protocol'
 import { msgpackCodec } from '@tidings/protocol/msgpack'
 import { type RawData, WebSocket, WebSocketServer } from 'ws'
-import type { Rate } from '../limits/rate-limit.js'
+import type { Rate, RateLimit } from '../limits/rate-limit.js'
 import { Outbound, type OutboundLimits } from './outbound.js'
 import type { OutboundTotal } from './outbound-total.js'
 import { InboundRate } from './inbound-rate.js'
@@ -39,6 +39,8 @@ export interface WebSocketEndpoint {
   readonly outboundTotal: OutboundTotal
   /** Bytes of one connection. */
   readonly inboundRate: Rate
+  /** Bytes of all connections from an address of which is not known whose they are. */
+  bytesFrom(remoteAddress: string): RateLimit
   /** A connection began to send more than `inboundRate`, or sent a frame that is too large or in too many fragments. */
   reached(limit: InboundLimit, connection: Connection): void
   /** Whether permessage-deflate is taken when a peer offers it. */
@@ -284,7 +286,7 @@ class WebSocketConnection implements Connection {
     this.#endpoint = endpoint
     this.#queues = queues
     this.#reads = new ReadsInTurns(request.socket, receiverOf(webSocket), queues.strangers)
-    this.#inbound = new InboundRate(endpoint.inboundRate)
+    this.#inbound = new InboundRate(endpoint.inboundRate, endpoint.bytesFrom(this.handshake.remoteAddress))
     const { turn, limits, outboundTotal } = endpoint
     this.outbound = new Outbound(request.socket, webSocket, codec, turn, limits, outboundTotal)
     const socket: ServedSocket = request.socket
@@ -304,7 +306,8 @@ class WebSocketConnection implements Connection {
     return this.#pauses > 0
   }
 
-  known(): void {
+  known(bytes?: RateLimit): void {
+    if (bytes !== undefined) this.#inbound.shared = bytes
     this.handshake = { ...this.handshake, headers: NO_HEADERS }
     if (this.#reads === undefined) return
     this.#reads.end()
@@ -341,6 +344,8 @@ class WebSocketConnection implements Connection {
     if (this.#reads !== undefined) return
     if (this.#arrivedBytes.add(this.#endpoint.turn, bytes) < FLOOD_BYTES) return
     this.#reads = new ReadsInTurns(this.#socket, receiverOf(this.#webSocket), this.#queues.floods)
+    // What arrived may have paused the connection before it turned out to be a flood.
+    if (this.isPaused) this.#reads.pause()
   }
 
   throttled(): void {

@@ -217,11 +217,10 @@ const unread: Attack = {
     const raw = await openSession(attacker)
     raw.socket.pause()
     const padding = 'x'.repeat(10_000)
-    const bytes = Array.from({ length: attacker.size(4000, 2000) }, (_, index) =>
-      command(index, { type: 'history', channel, padding }),
-    )
+    // More than the buffers of both operating systems take: what is in them costs the node nothing.
+    const bytes = Array.from({ length: 6000 }, (_, index) => command(index, { type: 'history', channel, padding }))
     raw.socket.write(Buffer.concat(bytes))
-    attacker.saw('20 MB and more of history commands', await isHeldBack(raw))
+    attacker.saw('60 MB of history commands', await isHeldBack(raw))
   },
 }
 

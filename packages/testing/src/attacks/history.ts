@@ -1,6 +1,6 @@
 import type { RawClient } from '../raw-client.js'
 import type { Attack } from './attack.js'
-import type { Attacker } from './attacker.js'
+import { type Attacker, NO_ANSWER } from './attacker.js'
 
 const FIRST_ID = 10
 const PAGES_EACH = 12
@@ -64,5 +64,30 @@ const unreadPages: Attack = {
   },
 }
 
+const rewinds: Attack = {
+  name: 'rewinding',
+  threat: 'subscriptions that begin far back, again and again, cost the node as much as pages do',
+  refusals: ['rate-limited'],
+  run: async (attacker) => {
+    const channel = await fillChannel(attacker)
+    const clients = await sessions(attacker, 10)
+    const each = attacker.size(300, 150)
+    for (const client of clients) {
+      for (let index = 0; index < each; index++) {
+        client.send([
+          { type: 'subscribe', id: FIRST_ID + 2 * index, channel, rewind: { count: 100 } },
+          { type: 'unsubscribe', id: FIRST_ID + 2 * index + 1, channel },
+        ])
+      }
+    }
+    const counting = clients.map((client) => attacker.countAnswers(client, 2 * each, FIRST_ID))
+    const counts = merged(await Promise.all(counting))
+    // Within one list of commands a subscription is over before it has begun.
+    const known = ['subscribed', 'unsubscribed', 'not-subscribed', 'already-subscribed']
+    for (const [answer, count] of counts) if (!known.includes(answer)) attacker.saw(`${count} of them`, answer)
+    if (!counts.has('rate-limited')) attacker.saw('all of them', counts.has(NO_ANSWER) ? NO_ANSWER : 'subscribed')
+  },
+}
+
 /** Reading without end. */
-export const HISTORY_ATTACKS: readonly Attack[] = [pages, unreadPages]
+export const HISTORY_ATTACKS: readonly Attack[] = [pages, unreadPages, rewinds]

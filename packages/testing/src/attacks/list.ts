@@ -9,6 +9,7 @@ import { HISTORY_ATTACKS } from './history.js'
 import { TIMING_ATTACKS } from './key-timing.js'
 import { NAME_ATTACKS } from './names.js'
 import { ORIGIN_ATTACKS } from './origins.js'
+import { RECONNECT_ATTACKS } from './reconnecting.js'
 import { REQUEST_ATTACKS } from './requests.js'
 import { REVOCATION_ATTACKS } from './revocations.js'
 import { SLOW_ATTACKS } from './slow.js'
@@ -27,6 +28,7 @@ export const ATTACKS: readonly Attack[] = [
   ...FLOOD_ATTACKS,
   ...HISTORY_ATTACKS,
   ...REQUEST_ATTACKS,
+  ...RECONNECT_ATTACKS,
   ...SLOW_ATTACKS,
   ...FUZZ_ATTACKS,
   ...TIMING_ATTACKS,
