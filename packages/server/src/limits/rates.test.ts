@@ -17,7 +17,7 @@ const statusFrom = async ({ port }: Node, address: string): Promise<number> => {
   const { status } = raw
   raw.socket.destroy()
   await raw.ended
-  return status ?? 0
+  return status
 }
 
 /** What a connect command with this token is answered, and how the connection closes. */
