@@ -7,8 +7,13 @@ export interface PageConfig {
   readonly title: string
   /** Where it is served, such as `/` or `/chat`. */
   readonly path: string
-  /** The folder with its files, relative to the configuration file. Names that begin with a dot are not served. */
+  /** The folder with its files, relative to the configuration file. Names that begin with a dot and what links lead to outside are not served. */
   readonly dir: string
+  /**
+   * The Content-Security-Policy that its files are sent with. The default lets the page connect to its own host only, and be
+   * shown in frames of its own host only. Empty: none is sent.
+   */
+  readonly csp?: string
 }
 
 /**

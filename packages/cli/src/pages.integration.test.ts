@@ -1,4 +1,5 @@
-import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { chmod, mkdir, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { get, served, type Served, temporaryDir } from '../test/run-tidings.js'
@@ -118,5 +119,96 @@ describe('pages', () => {
     await rm(pages, { recursive: true })
     expect(statusOf(await get(port, '/'))).toBe(404)
     expect(await get(port, '/healthz')).toContain('"status":"ok"')
+  })
+
+  it('are sent with a policy: connections and frames of their own host, and no referrer for others', async () => {
+    const { port } = await site()
+    for (const target of ['/', '/about', '/assets/index-Ab3dE6gH.js']) {
+      const answer = await get(port, target)
+      expect(answer).toMatch(/content-security-policy: connect-src 'self'; frame-ancestors 'self';.*\r\n/i)
+      expect(answer).toMatch(/referrer-policy: same-origin\r\n/i)
+    }
+  })
+
+  it('have the policy that the configuration says', async () => {
+    const dir = await temporaryDir()
+    await mkdir(join(dir, 'page'))
+    await writeFile(join(dir, 'page/index.html'), 'page')
+    const page = { title: 'Page', dir: 'page' }
+    const pages = [
+      { ...page, path: '/', csp: "default-src 'none'" },
+      { ...page, path: '/open', csp: '' },
+    ]
+    await writeFile(join(dir, 'tidings.config.json'), JSON.stringify({ pages }))
+    const { port } = await served(['--dev', '--memory'], { dir })
+    expect(await get(port, '/')).toMatch(/content-security-policy: default-src 'none'\r\n/i)
+    expect(await get(port, '/open/')).not.toMatch(/content-security-policy/i)
+  })
+
+  it('follow links within the folder and none that leads out', async () => {
+    const { port, pages } = await site()
+    await symlink('about.html', join(pages, 'within.html'))
+    await symlink('assets', join(pages, 'folder'))
+    await symlink('../secret.txt', join(pages, 'out.txt'))
+    await symlink(join(pages, '..', 'secret.txt'), join(pages, 'absolute.txt'))
+    await symlink('..', join(pages, 'parent'))
+    await symlink('out.txt', join(pages, 'twice.txt'))
+    await symlink('../built page of others', join(pages, 'neighbour'))
+    await symlink('endless.txt', join(pages, 'endless.txt'))
+    await symlink('../secret.txt', join(pages, 'index.htm'))
+    execFileSync('mkfifo', [join(pages, 'pipe')])
+    expect(await get(port, '/within.html')).toContain('<h1>about')
+    expect(await get(port, '/folder/index-Ab3dE6gH.js')).toContain('export {}')
+    const outside = ['/out.txt', '/absolute.txt', '/parent/secret.txt', '/twice.txt', '/neighbour/secret.txt']
+    for (const target of [...outside, '/endless.txt', '/index.htm', '/pipe', '/assets']) {
+      const answer = await get(port, target)
+      expect(answer).not.toContain(SECRET)
+      expect(statusOf(answer)).toBe(404)
+    }
+  })
+
+  it('are served from a folder that is a link, and from the next one when it is swapped', async () => {
+    const dir = await temporaryDir()
+    for (const name of ['1', '2']) {
+      await mkdir(join(dir, name))
+      await writeFile(join(dir, name, 'index.html'), `release ${name}`)
+    }
+    await symlink('1', join(dir, 'current'))
+    const pages = [{ title: 'Page', path: '/', dir: 'current' }]
+    await writeFile(join(dir, 'tidings.config.json'), JSON.stringify({ pages }))
+    const { port } = await served(['--dev', '--memory'], { dir })
+    expect(await get(port, '/')).toContain('release 1')
+    await symlink('2', join(dir, 'next'))
+    await rename(join(dir, 'next'), join(dir, 'current'))
+    expect(await get(port, '/')).toContain('release 2')
+  })
+
+  it('give nothing away while a link is swapped under them all the time', async () => {
+    const { port, pages } = await site()
+    const path = join(pages, 'swapped')
+    await mkdir(path)
+    await writeFile(join(path, 'secret.txt'), 'harmless')
+    let isOver = false
+    const swap = async (): Promise<void> => {
+      while (!isOver) {
+        await rename(path, join(pages, 'aside'))
+        await symlink('..', path)
+        await unlink(path)
+        await rename(join(pages, 'aside'), path)
+      }
+    }
+    const swapping = swap()
+    const answers: string[] = []
+    for (let times = 0; times < 150; times++) answers.push(await get(port, '/swapped/secret.txt'))
+    isOver = true
+    await swapping
+    expect(answers.filter((answer) => answer.includes(SECRET))).toEqual([])
+    expect(answers.some((answer) => answer.includes('harmless'))).toBe(true)
+  })
+
+  it('answer HEAD with the head alone', async () => {
+    const { port } = await site()
+    const answer = await fetch(`http://127.0.0.1:${port}/`, { method: 'HEAD' })
+    expect([answer.status, answer.headers.get('content-length'), await answer.text()]).toEqual([200, '17', ''])
   })
 })

@@ -100,6 +100,16 @@ const pagePath = z.string('must be a text').check((context) => {
   if (path !== undefined) context.issues.push({ code: 'custom', message: path, input: context.value })
 })
 
+const page = objectOf({
+  title: text,
+  path: pagePath,
+  dir: text,
+  csp: z
+    .string('must be a text')
+    .regex(/^[\x20-\x7e]*$/, "must be one line such as connect-src 'self'")
+    .optional(),
+})
+
 const redirectTarget = z
   .union([z.number(), z.string()], REDIRECT_TARGET_RULE)
   .transform((value, context): RedirectTarget => {
@@ -145,7 +155,7 @@ const CONFIG = objectOf({
   redirectTo: redirectTarget.optional(),
   trustedProxies: z.array(text, 'must be a list of addresses such as 10.0.0.0/8').optional(),
   logLevel: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).optional(),
-  pages: z.array(objectOf({ title: text, path: pagePath, dir: text }), 'must be a list of pages').optional(),
+  pages: z.array(page, 'must be a list of pages').optional(),
 })
 
 function isObject(value: unknown): boolean {
@@ -165,10 +175,11 @@ export const checkConfig = (value: unknown, name: string, dir: string): CheckedC
     data: data === undefined ? undefined : resolve(dir, data),
     tlsCert: tlsCert === undefined ? undefined : resolve(dir, tlsCert),
     tlsKey: tlsKey === undefined ? undefined : resolve(dir, tlsKey),
-    pages: pages?.map((page) => ({
-      title: page.title,
-      path: page.path.endsWith('/') ? page.path : `${page.path}/`,
-      dir: resolve(dir, page.dir),
+    pages: pages?.map((checked) => ({
+      title: checked.title,
+      path: checked.path.endsWith('/') ? checked.path : `${checked.path}/`,
+      dir: resolve(dir, checked.dir),
+      csp: checked.csp,
     })),
   }
 }
@@ -209,7 +220,7 @@ const knownKeys = ([top, ...inside]: readonly PropertyKey[]): readonly string[] 
   if (top === 'tokens') return inside.length > 0 ? TOKEN_KEY_KEYS : Object.keys(tokens.shape)
   if (top === 'limits') return Object.keys(DEFAULT_LIMITS)
   if (top === 'heartbeat') return Object.keys(DEFAULT_HEARTBEAT)
-  if (top === 'pages') return ['title', 'path', 'dir']
+  if (top === 'pages') return Object.keys(page.shape)
   if (top === 'allow') return ['subscribe', 'publish', 'history', 'presence']
   return Object.keys(CONFIG.shape)
 }

@@ -90,6 +90,7 @@ const answer = (parts: HttpParts, request: IncomingMessage, response: ServerResp
   const path = pathOf(request.url ?? '/')
   const refusal = dev ? devRefusal(request) : undefined
   const notFound = (): void => respond(response, 404, 'not-found', 'there is nothing on this path')
+  const unavailable = (): void => respond(response, 503, 'unavailable', 'this cannot be served now')
   if (refusal !== undefined) {
     respond(response, refusal.status, refusal.code, refusal.message)
   } else if (path === WEBSOCKET_PATH || path === echo) {
@@ -102,7 +103,7 @@ const answer = (parts: HttpParts, request: IncomingMessage, response: ServerResp
     respond(response, 405, 'method-not-allowed', 'only GET and HEAD are served here')
   } else if (path === HEALTH_PATH) {
     health.respondHealth(request, response)
-  } else if (!servePages(request, response, notFound)) {
+  } else if (!servePages(request, response, { notFound, unavailable })) {
     notFound()
   }
 }

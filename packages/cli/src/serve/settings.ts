@@ -15,6 +15,8 @@ export interface Page {
   readonly path: string
   /** Absolute. */
   readonly dir: string
+  /** Its Content-Security-Policy; undefined: the default, empty: none. */
+  readonly csp?: string | undefined
 }
 
 export interface TlsSettings {
