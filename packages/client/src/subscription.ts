@@ -124,6 +124,7 @@ export class ChannelSubscription implements Subscription {
   }
 
   lost(): void {
+    this.#stopTrying()
     this.#phase = 'off'
     if (this.#state === 'ended') this.#release()
     else if (this.#state !== 'paused') this.#set('waiting')
@@ -133,12 +134,12 @@ export class ChannelSubscription implements Subscription {
   end(failure?: Failure): void {
     if (this.#state === 'ended') return
     const error = failure && errorOf(failure)
-    clearTimeout(this.#timer)
+    const wasTrying = this.#stopTrying()
     this.#offAbort()
     this.#error = error
     this.#state = 'ended'
     for (const waiter of this.#waiters.splice(0)) waiter(this.#next())
-    if (this.#phase === 'on') this.#leave()
+    if (this.#phase === 'on' || (this.#phase === 'unsubscribing' && wasTrying)) this.#leave()
     else if (this.#phase === 'off') this.#release()
     this.#events.emit('state', { state: 'ended', error })
   }
@@ -213,7 +214,7 @@ export class ChannelSubscription implements Subscription {
       // When the session ended first, `lost` follows.
       if (!reply) return
       if (reply.type === 'error' && reply.retryable) {
-        this.#again(() => this.#phase === 'unsubscribing' && this.#leave())
+        this.#again(() => this.#leave())
         return
       }
       this.#phase = 'off'
@@ -222,8 +223,20 @@ export class ChannelSubscription implements Subscription {
     })
   }
 
-  #again(command: () => unknown): void {
-    this.#timer = setTimeout(command, backoffMs(this.#attempt++, this.#link.settings.backoff))
+  #again(command: () => void): void {
+    const delayMs = backoffMs(this.#attempt++, this.#link.settings.backoff)
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      command()
+    }, delayMs)
+  }
+
+  /** Whether a command was to be sent again. */
+  #stopTrying(): boolean {
+    const isTrying = this.#timer !== undefined
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    return isTrying
   }
 
   // ── items

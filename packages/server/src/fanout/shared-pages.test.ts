@@ -61,6 +61,18 @@ describe('shared pages', () => {
     expect(await pages.read(start)).not.toBe(first)
   })
 
+  it('hide no gap when the log is purged after they were read: it follows the page', async () => {
+    await publish('1')
+    const before = await pages.read(start)
+    await backend.log.purge(channel)
+    await publish('2')
+    const { page } = await pages.read(start)
+    expect(page).toBe(before.page)
+    expect((await pages.read(page.end.position)).page).toMatchObject({ gap: null, publications: [{ payload: '2' }] })
+    pages.clear()
+    expect((await pages.read(start)).page).toMatchObject({ gap: { reason: 'purged', missed: 1 } })
+  })
+
   it('are not kept when the log does not answer', async () => {
     await backend.close()
     const failing = new SharedPages(channel, {

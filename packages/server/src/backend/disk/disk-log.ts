@@ -79,6 +79,11 @@ export class DiskLog implements Log {
     this.writer = new Writer(store, steps, flushDeadlineMs, fail)
   }
 
+  /** How many channels it has in memory. */
+  get size(): number {
+    return this.#channels.size
+  }
+
   publish(channel: LogChannel, publication: NewPublication): Promise<PublishResult> {
     const { payload } = publication
     // It is written in a later turn, and the caller may use his buffer again.
@@ -138,8 +143,11 @@ export class DiskLog implements Log {
 
   /** Applies the rules to a channel that nobody uses, by the rules of its latest use. */
   expire(name: string): void {
-    const log = this.#channelOf(name)
+    const log = this.#channels.get(name) ?? new DiskChannel(name, this.#options.store, this.#options.lineage)
     log.applyRules(this.#options.clock.now())
+    if (!log.isBehind) return
+    // Now it has something that must not be forgotten. It does not count as used.
+    this.#channels.set(name, log)
     this.#noteBehind(log)
   }
 
