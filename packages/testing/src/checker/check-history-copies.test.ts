@@ -170,12 +170,15 @@ describe('publications that their client asked not to hear', () => {
   })
 })
 
-describe('a full disk', () => {
-  it('may put what was refused behind later ones, and nothing else', () => {
+describe('a node that refuses publishes for a while', () => {
+  it.each([
+    ['its disk is full', 'disk-full', 'disk-free'],
+    ['its process stands still', 'process-stopped', 'process-continued'],
+  ] as const)('may put what it refused behind later ones while %s, and nothing else', (_why, from, to) => {
     const story = new Story()
     const refused = story.send('a')
-    story.add({ kind: 'disk-full' })
-    story.add({ kind: 'disk-free' })
+    story.add({ kind: from })
+    story.add({ kind: to })
     const later = story.send('b')
     story.acknowledge(later, 1)
     story.acknowledge(refused, 2)

@@ -62,6 +62,10 @@ export class Excerpts {
         return 'disk: full from here on'
       case 'disk-free':
         return 'disk: has room again'
+      case 'process-stopped':
+        return 'node: a process stands still from here on'
+      case 'process-continued':
+        return 'node: the process goes on'
       case 'publish':
         return `${attempt(event.attempt)}: ${event.publisher} sends id ${short(event.id)}, data ${event.hash}${event.unheard === undefined ? '' : ', not to be echoed'}`
       case 'acknowledged':

@@ -43,6 +43,15 @@ export interface DiskFree {
   readonly kind: 'disk-free'
 }
 
+/** A process of the nodes stands still from here on. What waited in it for too long it refuses, and clients try again. */
+export interface ProcessStopped {
+  readonly kind: 'process-stopped'
+}
+
+export interface ProcessContinued {
+  readonly kind: 'process-continued'
+}
+
 /** While no node runs. */
 export interface StoreCopied {
   readonly kind: 'store-copied'
@@ -187,6 +196,8 @@ type Happened =
   | StoreCopied
   | DiskFull
   | DiskFree
+  | ProcessStopped
+  | ProcessContinued
   | PublishEvent
   | AcknowledgedEvent
   | RejectedEvent

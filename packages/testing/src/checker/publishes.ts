@@ -28,15 +28,19 @@ export class Publishes {
   readonly #stores: Stores
   readonly #attempts = new Map<number, Attempt>()
   readonly #byId = new Map<string, Attempt[]>()
-  /** When the disk had no room. */
-  readonly #full: { readonly fromMs: number; readonly toMs: number }[] = []
+  /** When nodes refused publishes for a while: the disk had no room, or a process stood still. */
+  readonly #refusing: { readonly fromMs: number; readonly toMs: number }[] = []
 
   constructor(history: History, channels: ReadonlyMap<string, ChannelFacts>, stores: Stores, findings: Findings) {
     this.#findings = findings
     this.#stores = stores
     for (const event of history.events) {
-      if (event.kind === 'disk-full') this.#full.push({ fromMs: event.atMs, toMs: Infinity })
-      if (event.kind === 'disk-free') this.#full.push({ fromMs: this.#full.pop()?.fromMs ?? 0, toMs: event.atMs })
+      if (event.kind === 'disk-full' || event.kind === 'process-stopped') {
+        this.#refusing.push({ fromMs: event.atMs, toMs: Infinity })
+      }
+      if (event.kind === 'disk-free' || event.kind === 'process-continued') {
+        this.#refusing.push({ fromMs: this.#refusing.pop()?.fromMs ?? 0, toMs: event.atMs })
+      }
       if (event.kind === 'publish') this.#add(event, channels)
       if (event.kind === 'acknowledged' || event.kind === 'rejected' || event.kind === 'unknown') {
         const attempt = this.#attempts.get(event.attempt)
@@ -167,9 +171,9 @@ export class Publishes {
     }
   }
 
-  /** Whether the disk had no room at a time between a publish and its outcome. */
+  /** Whether nodes refused publishes at a time between a publish and its outcome. */
   #isRefusing({ sent, outcome }: Attempt): boolean {
-    return this.#full.some(({ fromMs, toMs }) => fromMs <= (outcome?.atMs ?? Infinity) && toMs >= sent.atMs)
+    return this.#refusing.some(({ fromMs, toMs }) => fromMs <= (outcome?.atMs ?? Infinity) && toMs >= sent.atMs)
   }
 
   /** What one connection was handed in order and acknowledged itself is stored in that order. */

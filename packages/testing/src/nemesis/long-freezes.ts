@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { BRIEF_WINDOW_MS } from '../workload/server-config.js'
 import { between } from '../workload/world.js'
 import type { NodeFault } from './node-faults.js'
@@ -30,9 +29,7 @@ export const WORKER_FREEZES_BEYOND_WINDOW: readonly NodeFault[] = [
       const worker = await aChildOf(server.running.process.pid, random)
       if (worker === undefined) return
       tally.longFreezes += 1
-      process.kill(worker, 'SIGSTOP')
-      await sleep(between(random, ...BEYOND_WINDOW_MS))
-      process.kill(worker, 'SIGCONT')
+      await server.freeze(between(random, ...BEYOND_WINDOW_MS), worker)
     },
   },
 ]

@@ -145,12 +145,13 @@ export class ServerUnderTest {
     return { store: 'kept', of: twin.run }
   }
 
-  /** Lets the process stand still for a while. */
-  async freeze(ms: number): Promise<void> {
-    const { pid } = this.running.process
+  /** Lets a process of the server stand still for a while. Default: the one that was started. */
+  async freeze(ms: number, pid = this.running.process.pid): Promise<void> {
+    this.#options.recorder.record({ kind: 'process-stopped' })
     process.kill(pid, 'SIGSTOP')
     await sleep(ms)
     process.kill(pid, 'SIGCONT')
+    this.#options.recorder.record({ kind: 'process-continued' })
   }
 
   /** While no run is under way, or it stands still: keeps a copy of the data directory, and returns its name. */

@@ -30,9 +30,7 @@ export const WORKER_FAULTS: readonly NodeFault[] = [
       const worker = await aChildOf(server.running.process.pid, random)
       if (worker === undefined) return
       tally.workerFreezes += 1
-      process.kill(worker, 'SIGSTOP')
-      await sleep(between(random, 100, 4000))
-      process.kill(worker, 'SIGCONT')
+      await server.freeze(between(random, 100, 4000), worker)
     },
   },
 ]
