@@ -33,6 +33,8 @@ const POWER_FAILURES = 12
  * @property {string} put in its place
  * @property {readonly string[]} [emphasis] faults that bring it out
  * @property {RegExp} [failure] what the harness says beside the contract when it catches it; else only a violation counts
+ * @property {readonly string[]} [first] faults that come before any other
+ * @property {boolean} [briefWindow] whether publication ids are remembered for seconds only
  * @property {boolean} [smallDisk] whether the data has to be on a disk that gets full
  * @property {boolean} [power] power failures bring it out, which no fault of a process does
  * @property {string} [attack] the attack that must come through then; nothing else is tried
@@ -136,14 +138,14 @@ const PLANTS = [
   {
     name: 'mark what others published as one’s own',
     file: 'fanout/encode.js',
-    find: 'muted?.has(publication.offset) === true',
-    put: 'muted !== undefined',
+    find: '(session, { mutedFor }) => mutedFor !== undefined && mutedFor === session',
+    put: '(session) => session !== undefined',
   },
   {
     name: 'echo what was not to be echoed',
-    file: 'fanout/subscription.js',
-    find: 'this.#muted.add(offset);',
-    put: '',
+    file: 'fanout/encode.js',
+    find: '(session, { mutedFor }) => mutedFor !== undefined && mutedFor === session',
+    put: '() => false',
   },
   {
     name: 'go on after a failed sync',
@@ -198,6 +200,31 @@ const PLANTS = [
     find: 'rates.take(addressGroup(address))',
     put: 'rates !== undefined',
     attack: 'pipelined-requests',
+  },
+  {
+    name: 'handle frames however old they may be',
+    file: 'session/freshness.js',
+    find: 'if (now - before > this.#rules.maxAgeMs)',
+    put: 'if (false)',
+    briefWindow: true,
+    first: ['freeze beyond the window', 'freeze beyond the window'],
+  },
+  {
+    name: 'forget that a channel came back to the disk',
+    file: 'backend/disk/disk-log.js',
+    find: 'return this.#channelOf(name).hasLeft;',
+    put: 'return false;',
+    first: Array.from({ length: 6 }, () => 'other rules'),
+  },
+  {
+    name: 'count a stop of the process against the flush',
+    file: 'backend/disk/writer.js',
+    find: 'timer = setRunningTimeout(() => reject(late), this.#flushDeadlineMs);',
+    put:
+      'const own = setTimeout(() => reject(late), this.#flushDeadlineMs);' +
+      ' timer = { clear: () => clearTimeout(own) };',
+    first: ['freeze beyond the flush', 'freeze beyond the flush'],
+    failure: /ended by itself with 70/,
   },
 ]
 
@@ -296,7 +323,8 @@ const runAttack = async (attack, seed, cli) => {
  * @param {{ readonly dir: string, readonly cli: string }} copy
  * @returns {Promise<Outcome>}
  */
-const runOnce = async ({ power = false, smallDisk = false, emphasis = [], attack }, seed, { dir, cli }) => {
+const runOnce = async (plant, seed, { dir, cli }) => {
+  const { power = false, smallDisk = false, briefWindow = false, emphasis = [], first = [], attack } = plant
   if (attack !== undefined) return runAttack(attack, seed, cli)
   if (power) {
     const file = join(dir, 'power.mjs')
@@ -308,7 +336,7 @@ const runOnce = async ({ power = false, smallDisk = false, emphasis = [], attack
   }
   const program = /** @type {const} */ ([process.execPath, cli])
   const summary = new Summary()
-  summary.add(await runEpisode({ seed, durationMs: EPISODE_MS, program, emphasis, smallDisk }))
+  summary.add(await runEpisode({ seed, durationMs: EPISODE_MS, program, emphasis, first, smallDisk, briefWindow }))
   return summary
 }
 

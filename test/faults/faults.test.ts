@@ -8,8 +8,9 @@ const EPISODE_MS = 20_000
 /** One has its data on a disk that gets full, where this process may mount one; the others on the real one. */
 const EPISODES = [
   { seed: 20_261_122, smallDisk: false, first: ['two copies', 'failing sync'] },
-  { seed: 7, smallDisk: false, first: ['held sync'] },
+  { seed: 7, smallDisk: false, first: ['held sync', 'other rules'] },
   { seed: 4_711, smallDisk: true, first: ['full disk'] },
+  { seed: 9, smallDisk: false, briefWindow: true, first: ['freeze beyond the window'] },
 ] as const
 /** So many more where the machine is too slow for those to put every promise to the test. */
 const MORE_EPISODES = 4
@@ -23,7 +24,7 @@ describe('a server whose connections and process are broken at random', () => {
     console.log(summary.lines().join('\n'))
   })
 
-  const run = async (options: Pick<EpisodeOptions, 'seed' | 'smallDisk' | 'first'>): Promise<void> => {
+  const run = async (options: Pick<EpisodeOptions, 'seed' | 'smallDisk' | 'briefWindow' | 'first'>): Promise<void> => {
     const program = [process.execPath, SERVER] as const
     const episode = await runEpisode({ ...options, durationMs: EPISODE_MS, deadlineMs: DEADLINE_MS, program })
     const own = new Summary()
@@ -42,6 +43,8 @@ describe('a server whose connections and process are broken at random', () => {
       ['cuts', tally.cuts, 100],
       ['failed syncs', tally.failedSyncs, 0],
       ['held syncs', tally.heldSyncs, 0],
+      ['rule changes', tally.ruleChanges, 0],
+      ['long freezes', tally.longFreezes, 0],
       ['two copies', tally.twins, 0],
       // It was full, or the summary says why that could not be tried.
       ...(MUST_FILL || untried.size === 0 ? [['full disks', tally.fullDisks, 0] as const] : []),
