@@ -148,9 +148,12 @@ test('asks again at once for a connection whose request was aborted for the one 
   const aborted = await request(2)
   peer.socket.terminate()
   await untilState(client, 'connecting')
+  const states: string[] = []
+  client.on('state', ({ state }) => states.push(state))
   aborted.fail(new Error('aborted'))
   ;(await request(3)).give('token-3')
   expect(await (await server.peer()).welcome()).toMatchObject({ token: 'token-3' })
+  expect(states).toEqual([])
 })
 
 test('gives a token request up after 15 s, and takes no late answer', async () => {
