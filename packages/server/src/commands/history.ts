@@ -9,6 +9,8 @@ import { paced } from './paced.js'
 
 const DEFAULT_LIMIT = 100
 const PAGE_BYTES = 262_144
+/** To a connection that reads slowly: so that a page does not take much longer than the largest publication. */
+const SLOW_PAGE_BYTES = 65_536
 
 export interface HistoryParts {
   readonly gate: Gate
@@ -23,12 +25,13 @@ export const readHistory = async (
   channel: Channel,
   { direction = 'forward', from, at, limit = DEFAULT_LIMIT }: Omit<HistoryCommand, 'type' | 'id' | 'channel'>,
   maxHistoryPage: number,
+  maxBytes = PAGE_BYTES,
 ): Promise<Omit<HistoryReply, 'id'>> => {
   const start = from ?? (at === undefined ? undefined : { time: at })
   const request: ReadRequest = {
     direction,
     limit: Math.min(limit, maxHistoryPage),
-    maxBytes: PAGE_BYTES,
+    maxBytes,
     ...(start === undefined ? undefined : { from: start }),
   }
   const { gap, publications, end, more } = await log.read(channel.log, request)
@@ -49,9 +52,9 @@ export const historyCommand =
       if (channel.log.history === null)
         return errorReply(command.id, 'history-disabled', 'the channel keeps no history')
       return oneAtATime(
-        paced(pages, session, identity, command.id, async () => ({
-          ...(await readHistory(log, channel, command, maxHistoryPage)),
-          id: command.id,
-        })),
+        paced(pages, session, identity, command.id, async () => {
+          const maxBytes = session.connection.outbound.readsSlowly ? SLOW_PAGE_BYTES : PAGE_BYTES
+          return { ...(await readHistory(log, channel, command, maxHistoryPage, maxBytes)), id: command.id }
+        }),
       )
     })

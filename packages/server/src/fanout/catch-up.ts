@@ -36,7 +36,7 @@ export const catchUp = async (subscription: Subscription): Promise<void> => {
 
 const takeStep = async (subscription: Subscription): Promise<Step> => {
   const { outbound, pages } = subscription
-  while (outbound.isBehind && !subscription.hasEnded()) await hasRead(outbound)
+  while ((outbound.hasEnough || outbound.isUnproven) && !subscription.hasEnded()) await wantsMore(outbound)
   let step: Step = 'done'
   await pages.run(async () => {
     const [taken, bytes] = await takePage(subscription)
@@ -80,7 +80,7 @@ const letFeedMove = async ({ feed, log }: Subscription): Promise<void> => {
   }
 }
 
-const hasRead = (outbound: Outbound): Promise<void> => new Promise((resolve) => outbound.whenRead(resolve))
+const wantsMore = (outbound: Outbound): Promise<void> => new Promise((resolve) => outbound.whenWanted(resolve))
 
 interface Pushed {
   /** false: the page goes beyond what the feed has told, and the rest was left to it. */

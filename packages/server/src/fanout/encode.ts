@@ -108,6 +108,26 @@ export interface BatchFrame {
   readonly end: Cursor
   /** Publications in it. */
   readonly count: number
+  /** Of a large one: the same as frames of at most 16 KiB, or with a single publication each. */
+  readonly parts?: () => readonly Buffer[]
+}
+
+const MAX_PART_BYTES = 16_384
+
+type Build = (run: readonly StoredPublication[]) => Buffer
+
+const partsOf = (bytes: Buffer, run: readonly StoredPublication[], build: Build): readonly Buffer[] => {
+  if (bytes.length <= MAX_PART_BYTES || run.length === 1) return [bytes]
+  const half = run.length >> 1
+  return [run.slice(0, half), run.slice(half)].flatMap((part) => partsOf(build(part), part, build))
+}
+
+/** The parts of a large frame are made once, when the first connection wants them. */
+const frameOf = (run: readonly StoredPublication[], build: Build): BatchFrame => {
+  const frame = { bytes: build(run), end: endOf(run), count: run.length }
+  if (frame.bytes.length <= MAX_PART_BYTES || run.length === 1) return frame
+  let parts: readonly Buffer[] | undefined
+  return { ...frame, parts: () => (parts ??= partsOf(frame.bytes, run, build)) }
 }
 
 /** A cursor of its own: whoever keeps it does not keep the publication. */
@@ -126,14 +146,14 @@ export const publicationFrames = (
   publications: readonly StoredPublication[],
   session?: string,
 ): readonly BatchFrame[] =>
-  splitRuns(publications).map((run) => ({
-    // What one subscription alone gets is not worth the time that compressing it takes from all.
-    bytes: (variant.isDeflated && session === undefined ? buildDeflatedFrame : buildDataFrame)(
-      encodeRun(variant, channel, run, session),
+  splitRuns(publications).map((whole) =>
+    frameOf(whole, (run) =>
+      // What one subscription alone gets is not worth the time that compressing it takes from all.
+      (variant.isDeflated && session === undefined ? buildDeflatedFrame : buildDataFrame)(
+        encodeRun(variant, channel, run, session),
+      ),
     ),
-    end: endOf(run),
-    count: run.length,
-  }))
+  )
 
 export const gapFrame = ({ codec, sub }: Variant, channel: string, gap: Gap): Buffer =>
   buildDataFrame(codec.encode({ type: 'gap', ...address(channel, sub), ...gap }))

@@ -89,14 +89,20 @@ export class Subscription implements LiveSubscription {
     let end: Cursor = this.feed.cursor
     let told = this.feed.told
     for (const frame of frames) {
-      if (this.#outbound.isBehind) {
+      if (this.#policy === 'catch-up' ? this.#outbound.hasEnough : this.#outbound.isBehind) {
         this.#fallBehind({ position: end.position, offset: end.offset }, told)
         return
       }
-      this.#outbound.write(frame.bytes)
+      this.#write(frame)
       end = frame.end
       told += frame.count
     }
+  }
+
+  /** A large frame goes in parts to a connection that reads slowly, or of which that is not known yet. */
+  #write({ bytes, parts }: BatchFrame): void {
+    if (parts === undefined || !this.#outbound.wantsSmallFrames) this.#outbound.write(bytes)
+    else for (const part of parts()) this.#outbound.write(part)
   }
 
   /** `told`: the feed's count at the cursor. */
@@ -130,10 +136,10 @@ export class Subscription implements LiveSubscription {
 
   pushFrames(frames: readonly BatchFrame[]): number {
     let sentBytes = 0
-    for (const { bytes, end } of frames) {
-      this.#outbound.write(bytes)
-      sentBytes += bytes.length
-      this.#cursor = end
+    for (const frame of frames) {
+      this.#write(frame)
+      sentBytes += frame.bytes.length
+      this.#cursor = frame.end
     }
     return sentBytes
   }

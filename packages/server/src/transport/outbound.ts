@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream'
 import type { Codec } from '@tidings/protocol'
 import type { OutboundTotal, Waiting } from './outbound-total.js'
 import { buildDataFrame, buildFrame, OPCODE } from './frame.js'
+import { MARK_FRAME, ReadMarks } from './read-marks.js'
 import { type Deferred, type Turn, TurnTally } from './turn.js'
 
 /** What is held back for the end of the turn at most, so that `isFull` speaks of the peer and not of a long turn. */
@@ -21,11 +22,6 @@ export interface Peer {
   terminate(): void
 }
 
-/** The first mark comes early, to find out whether the peer answers. */
-const FIRST_MARK_BYTES = 65_536
-const MARK = Buffer.from('read')
-const MARK_FRAME = buildFrame(OPCODE.ping, MARK)
-
 /**
  * The way out of one connection. Every frame after the upgrade leaves through here, whole and in order, pongs included;
  * what one turn of the event loop produces leaves in one write.
@@ -34,9 +30,9 @@ const MARK_FRAME = buildFrame(OPCODE.ping, MARK)
  * and goes on after `whenDrained` or `whenRead`.
  *
  * The buffers of both operating systems take megabytes for a peer that reads nothing: filling them costs everybody else
- * time, and what is in them is old when it is read. So pings mark what was sent; the pong says that the peer has read all
- * before it. A peer that has ever answered one is behind when it has not read more than `maxUnreadBytes`; one that
- * answers none is behind when its socket is full.
+ * time, and what is in them is old when it is read. So pings mark what was sent (see ReadMarks). A peer that has ever
+ * answered one is behind when it has not read more than `maxUnreadBytes`; one that answers none is behind when its socket is
+ * full.
  */
 export class Outbound implements Deferred, Waiting {
   countedBytes = 0
@@ -53,13 +49,8 @@ export class Outbound implements Deferred, Waiting {
   readonly #pings = new TurnTally()
   #latestPing: Uint8Array | undefined
   #ended = false
-  #answersMarks = false
-  #isMarked = false
-  /** Sent before the mark that is not answered yet, and since the latest one. */
-  #bytesBeforeMark = 0
-  #bytesAfterMark = 0
+  readonly #marks: ReadMarks
   #untilDrained: (() => void)[] | undefined
-  #untilRead: (() => void)[] | undefined
   #lastInTurn: Promise<void> | undefined
 
   constructor(socket: Duplex, peer: Peer, codec: Codec, turn: Turn, limits: OutboundLimits, total: OutboundTotal) {
@@ -69,6 +60,7 @@ export class Outbound implements Deferred, Waiting {
     this.#turn = turn
     this.#limits = limits
     this.#total = total
+    this.#marks = new ReadMarks(turn, limits.maxUnreadBytes)
   }
 
   /** Whether the peer takes less than it is sent: its commands should not be read. */
@@ -78,7 +70,27 @@ export class Outbound implements Deferred, Waiting {
 
   /** Whether the peer takes or reads less than it is sent: no more of what can be read again later should be queued. */
   get isBehind(): boolean {
-    return this.isFull || this.#hasUnread(this.#limits.maxUnreadBytes)
+    return this.isFull || this.#marks.isBehind
+  }
+
+  /** The same for what can be read from the log again: a peer that reads slowly has enough sooner. */
+  get hasEnough(): boolean {
+    return this.isFull || this.#marks.hasEnough
+  }
+
+  /** Whether it is about to be known how fast the peer reads: until then, no more pages of the log. */
+  get isUnproven(): boolean {
+    return this.#marks.isUnproven
+  }
+
+  /** Whether the peer was found to read slowly. */
+  get readsSlowly(): boolean {
+    return this.#marks.readsSlowly
+  }
+
+  /** Whether large frames are better sent in parts: a browser hears nothing while one is on its way. */
+  get wantsSmallFrames(): boolean {
+    return this.#marks.mayReadSlowly
   }
 
   get bufferedBytes(): number {
@@ -119,12 +131,7 @@ export class Outbound implements Deferred, Waiting {
 
   /** The peer answered a ping. */
   ponged(payload: Buffer): void {
-    if (!this.#isMarked || !MARK.equals(payload)) return
-    this.#answersMarks = true
-    this.#isMarked = false
-    this.#bytesBeforeMark = 0
-    if (this.#bytesAfterMark >= this.#markIntervalBytes) this.#mark()
-    if (!this.#hasUnread(this.#limits.maxUnreadBytes / 2)) this.#letGoOfReadWaiters()
+    if (this.#marks.answered(payload)) this.#mark()
   }
 
   /** One whole frame; the buffer may be shared with other connections and must not change any more. */
@@ -132,8 +139,7 @@ export class Outbound implements Deferred, Waiting {
     if (this.#isClosing || !this.#socket.writable) return
     if (this.#turn.isLastFeed && !this.#corked && this.#held === undefined) this.#writeAtOnce(frame)
     else this.#putOff(frame)
-    this.#bytesAfterMark += frame.length
-    if (!this.#isMarked && this.#bytesAfterMark >= this.#markIntervalBytes) this.#mark()
+    if (this.#marks.sent(frame.length)) this.#mark()
   }
 
   endTurn(): void {
@@ -160,12 +166,19 @@ export class Outbound implements Deferred, Waiting {
     }
   }
 
-  /** The same, and the peer has read so much of it that more makes sense. */
+  /** The same, and the peer has read so much of it that it is not behind any more. */
   whenRead(callback: () => void): void {
     this.whenDrained(() => {
-      if (this.#ended || !this.#hasUnread(this.#limits.maxUnreadBytes / 2)) callback()
-      else if (this.#untilRead !== undefined) this.#untilRead.push(callback)
-      else this.#untilRead = [callback]
+      if (this.#ended || !this.#marks.isBehind) callback()
+      else if (this.#marks.wait('behind', callback)) this.#mark()
+    })
+  }
+
+  /** The same for pages of the log: see `hasEnough` and `isUnproven`. */
+  whenWanted(callback: () => void): void {
+    this.whenDrained(() => {
+      if (this.#ended || !(this.#marks.hasEnough || this.#marks.isUnproven)) callback()
+      else if (this.#marks.wait('all', callback)) this.#mark()
     })
   }
 
@@ -192,7 +205,7 @@ export class Outbound implements Deferred, Waiting {
     this.#isClosing = true
     this.endTurn()
     this.#letGoOfDrainWaiters()
-    this.#letGoOfReadWaiters()
+    this.#marks.end()
   }
 
   #pongLatest(): void {
@@ -227,33 +240,14 @@ export class Outbound implements Deferred, Waiting {
     this.#total.count(this)
   }
 
-  /** Small enough that a mark is always under way while somebody waits for one. */
-  get #markIntervalBytes(): number {
-    const half = this.#limits.maxUnreadBytes / 2
-    return this.#answersMarks || half === Infinity ? half : Math.min(FIRST_MARK_BYTES, half)
-  }
-
   #mark(): void {
-    this.#isMarked = true
-    this.#bytesBeforeMark = this.#bytesAfterMark
-    this.#bytesAfterMark = 0
+    this.#marks.marked()
     this.write(MARK_FRAME)
-  }
-
-  /** Whether more than so much was sent to a peer that would say if it had read it. */
-  #hasUnread(bytes: number): boolean {
-    return this.#answersMarks && this.#bytesBeforeMark + this.#bytesAfterMark > bytes
   }
 
   #letGoOfDrainWaiters(): void {
     const waiting = this.#untilDrained ?? []
     this.#untilDrained = undefined
-    for (const callback of waiting) callback()
-  }
-
-  #letGoOfReadWaiters(): void {
-    const waiting = this.#untilRead ?? []
-    this.#untilRead = undefined
     for (const callback of waiting) callback()
   }
 }

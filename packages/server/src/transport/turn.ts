@@ -50,6 +50,12 @@ export class Turn {
     this.#schedule()
   }
 
+  /** By the monotonic clock. */
+  get startedAtMs(): number {
+    this.#schedule()
+    return this.#startedAtMs
+  }
+
   /** Whether not so much was done in this turn yet that what can wait should. */
   hasTime(): boolean {
     this.#schedule()
