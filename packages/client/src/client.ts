@@ -8,7 +8,9 @@ import { Emitter } from './emitter.js'
 import { Presence } from './presence.js'
 import { PublishQueue } from './publish-queue.js'
 import { type Settings, settingsOf } from './settings.js'
-import { ChannelSubscription, type SubscriptionLink } from './subscription.js'
+import type { SubscriptionLink } from './subscription-link.js'
+import { ChannelSubscription } from './subscription.js'
+import { Subscriptions } from './subscriptions.js'
 import { type FailedResult, type Failure, failed, TidingsError } from './tidings-error.js'
 import type { ClientOptions, WebSocketConstructor } from './options.js'
 import type {
@@ -22,10 +24,6 @@ import type {
   SubscribeOptions,
 } from './types.js'
 
-const MAX_SUB = 15
-
-const slot = (channel: string, sub = 0): string => `${channel} ${sub}`
-
 class TidingsClient implements ChannelLink, SubscriptionLink {
   readonly settings: Settings
   readonly commands: Commands
@@ -34,7 +32,7 @@ class TidingsClient implements ChannelLink, SubscriptionLink {
   readonly #options: ClientOptions
   readonly #connection: Connection
   readonly #presence: Presence
-  readonly #subscriptions = new Map<string, ChannelSubscription>()
+  readonly #subscriptions = new Subscriptions(this)
   readonly #events = new Emitter<ClientEvents>()
   #over = failed('closed', 'the client was closed')
   user: string | null | undefined
@@ -58,7 +56,7 @@ class TidingsClient implements ChannelLink, SubscriptionLink {
       silent: () => this.commands.send({ type: 'ping' }, noop),
       lost: (isBlamed) => {
         this.commands.lost(isBlamed)
-        for (const subscription of this.#subscriptions.values()) subscription.lost()
+        this.#subscriptions.lost()
       },
       ended: (reason) => this.#ended(reason),
       state: (change) => this.#events.emit('state', change),
@@ -114,15 +112,10 @@ class TidingsClient implements ChannelLink, SubscriptionLink {
     if (options.from !== undefined && options.rewind !== undefined) {
       throw new TidingsError('bad-option', 'from and rewind exclude each other')
     }
-    let sub = 0
-    while (this.#subscriptions.has(slot(channel, sub))) sub++
-    if (sub > MAX_SUB) throw new TidingsError('too-many-subscriptions', `too many subscriptions to '${channel}'`)
     this.connect()
-    const key = slot(channel, sub)
-    const release = (): unknown => this.#subscriptions.delete(key)
-    const subscription = new ChannelSubscription(this, { channel, sub: sub || undefined }, options, release)
-    this.#subscriptions.set(key, subscription)
-    subscription.join()
+    const { maxBufferedItems } = this.settings
+    const subscription = new ChannelSubscription(this.#subscriptions, channel, options, maxBufferedItems)
+    this.#subscriptions.feed(subscription)
     return subscription
   }
 
@@ -135,7 +128,7 @@ class TidingsClient implements ChannelLink, SubscriptionLink {
   #opened({ user, limits, retryWindowMs }: ConnectedReply): void {
     this.user = user
     this.commands.limits = limits
-    for (const subscription of this.#subscriptions.values()) subscription.join()
+    this.#subscriptions.join()
     // First who is here: what else was asked may be about that.
     this.#presence.opened()
     this.asks.resume()
@@ -144,7 +137,7 @@ class TidingsClient implements ChannelLink, SubscriptionLink {
 
   /** Sends what had to wait. */
   #freed(): void {
-    for (const subscription of this.#subscriptions.values()) subscription.join()
+    this.#subscriptions.join()
     this.asks.resume()
     this.publishes.schedule()
   }
@@ -156,7 +149,7 @@ class TidingsClient implements ChannelLink, SubscriptionLink {
     }
     this.commands.expectReply()
     if (message.type !== 'token-expiring') {
-      this.#subscriptions.get(slot(message.channel, message.sub))?.push(message)
+      this.#subscriptions.push(message)
     } else if (typeof this.settings.token === 'function') {
       // When it fails the server asks again, and in the end closes the connection: the next one has a fresh token.
       this.#connection.tokens.ask((token) => this.commands.send({ type: 'refresh', token: token ?? '' }, noop), noop)
@@ -165,10 +158,7 @@ class TidingsClient implements ChannelLink, SubscriptionLink {
 
   #ended(reason: DisconnectReason | undefined): void {
     if (reason) this.#over = failed(reason.code as Failure['code'], reason.message)
-    for (const subscription of this.#subscriptions.values()) {
-      if (reason) subscription.end(this.#over.error)
-      else subscription.unsubscribe()
-    }
+    this.#subscriptions.close(reason && this.#over.error)
     this.asks.close(this.#over)
     this.publishes.close(this.#over)
   }

@@ -49,6 +49,9 @@ export class TidingsError extends Error implements Failure {
   }
 }
 
+export const errorOf = (failure: Failure): TidingsError =>
+  new TidingsError(failure.code, failure.message, failure.retryable)
+
 export const failed = (code: ErrorCode | LocalErrorCode, message: string, retryable = false): FailedResult => ({
   ok: false,
   error: { code, message, retryable },

@@ -64,7 +64,10 @@ export interface Client<App extends Contract = Contract> {
 export interface Channel<Input = unknown, Output = unknown> {
   readonly name: string
   readonly presence: ChannelPresence
-  /** Throws TidingsError when options exclude each other, or when 16 subscriptions to the channel are open. */
+  /**
+   * Any number of subscriptions to one channel may be open: those that are at the same position share one of the session.
+   * Throws TidingsError `bad-option` when options exclude each other.
+   */
   subscribe(options?: SubscribeOptions): Subscription<Output>
   /**
    * Keeps trying until the server answers, across reconnects. Never rejects. The data is copied at once: an ArrayBuffer or

@@ -54,6 +54,10 @@ export class Peer {
     return this.#commands.size
   }
 
+  any(): Promise<Command> {
+    return this.#commands.take()
+  }
+
   async next<Type extends CommandType>(type: Type): Promise<CommandOf<Type>> {
     const command = await this.#commands.take()
     if (command.type !== type) throw new Error(`expected ${type}, got ${JSON.stringify(command)}`)

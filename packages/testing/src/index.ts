@@ -15,5 +15,6 @@ export {
   RawSocket,
   type ReceivedFrame,
 } from './raw-socket.js'
+export { Random } from './random.js'
 export { loadHistory, Recorder, type RecorderOptions, saveHistory } from './recorder/recorder.js'
 export { type LocalNode, startNode, type StartNodeOptions } from './start-node.js'
