@@ -85,6 +85,11 @@ export interface Config<App extends Contract = Contract> {
   readonly trustedProxies?: readonly string[]
   /** What the log tells: `info` (the default) names refused clients too; `warn`, `error` and `silent` tell less. */
   readonly logLevel?: LogLevel
+  /**
+   * Whether answers over TLS tell browsers to use TLS only for this name, on every port, for a year. Never sent under `dev`, for
+   * localhost or for addresses. Default false.
+   */
+  readonly hsts?: boolean
   readonly pages?: readonly PageConfig[]
 }
 

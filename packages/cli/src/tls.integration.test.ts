@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { rename, writeFile } from 'node:fs/promises'
+import type { IncomingHttpHeaders } from 'node:http'
 import { request } from 'node:https'
 import { connect as connectTcp } from 'node:net'
 import { join } from 'node:path'
@@ -24,9 +25,13 @@ const tlsArguments = (dir: string): readonly string[] => [
 
 const DEV = ['--dev', '--memory', '--echo', '/echo']
 
-const servedWithTls = async (args: readonly string[] = [], options: RunOptions = {}): Promise<TlsServed> => {
+const servedWithTls = async (
+  args: readonly string[] = [],
+  options: RunOptions = {},
+  keyType: 'ec' | 'rsa' = 'ec',
+): Promise<TlsServed> => {
   const dir = await temporaryDir()
-  const pair = await makePair()
+  const pair = await makePair({ keyType })
   await writePair(dir, pair)
   return { ...(await served([...DEV, ...tlsArguments(dir), ...args], options)), dir, pair }
 }
@@ -50,6 +55,94 @@ const health = (port: number, ca: string): Promise<number | undefined> =>
       .once('error', reject)
       .end()
   })
+
+/** The answer's headers to a request for this host. */
+const headersFor = (port: number, ca: string, host: string): Promise<IncomingHttpHeaders> =>
+  new Promise((resolve, reject) => {
+    const options = { port, host: '127.0.0.1', servername: 'localhost', path: '/healthz', ca, agent: false }
+    request({ ...options, headers: { host } }, (response) => resolve(response.resume().headers))
+      .once('error', reject)
+      .end()
+  })
+
+describe('tidings serve with TLS 1.2', () => {
+  const refused = /alert handshake failure|handshake_failure|no shared cipher/i
+
+  it.each([
+    ['ec', 'ECDHE-ECDSA-AES128-GCM-SHA256'],
+    ['ec', 'ECDHE-ECDSA-CHACHA20-POLY1305'],
+    ['rsa', 'ECDHE-RSA-AES128-GCM-SHA256'],
+    ['rsa', 'ECDHE-RSA-AES256-GCM-SHA384'],
+  ] as const)('takes suites with forward secrecy and authenticated encryption: %s %s', async (keyType, ciphers) => {
+    const { port, pair } = await servedWithTls([], {}, keyType)
+    const socket = await handshake(port, { ca: pair.cert, maxVersion: 'TLSv1.2', ciphers })
+    expect(socket.getCipher().name).toBe(ciphers)
+  })
+
+  it.each([
+    ['without forward secrecy', 'AES128-GCM-SHA256:AES256-GCM-SHA384'],
+    ['without authenticated encryption', 'ECDHE-RSA-AES128-SHA256:ECDHE-RSA-AES256-SHA384:ECDHE-RSA-AES128-SHA'],
+    ['without both', 'AES128-SHA:AES256-SHA256'],
+  ])('refuses suites %s', async (_name, ciphers) => {
+    const { port, pair } = await servedWithTls([], {}, 'rsa')
+    const old = { ca: pair.cert, maxVersion: 'TLSv1.2', ciphers: `${ciphers}:@SECLEVEL=0` } as const
+    await expect(handshake(port, old)).rejects.toThrow(refused)
+  })
+
+  it('keeps to that after the certificate was renewed', async () => {
+    const { run, port, dir, pair } = await servedWithTls([], {}, 'rsa')
+    const next = await makePair({ keyType: 'rsa' })
+    await writePair(dir, next)
+    await run.until(({ stderr }) => stderr.includes('The certificate was renewed'))
+    const old = { maxVersion: 'TLSv1.2', ciphers: 'AES128-GCM-SHA256' } as const
+    await expect(handshake(port, { ...old, ca: [pair.cert, next.cert] })).rejects.toThrow(refused)
+  })
+
+  it('does not renegotiate', async () => {
+    const { port, pair } = await servedWithTls()
+    const socket = await handshake(port, { ca: pair.cert, maxVersion: 'TLSv1.2' })
+    socket.on('error', () => undefined)
+    const error = await new Promise<Error | null>((resolve) => {
+      socket.once('error', resolve)
+      socket.renegotiate({}, resolve)
+    })
+    expect(error?.message).toMatch(/renegotiation/i)
+    expect(await health(port, pair.cert)).toBe(200)
+  })
+})
+
+describe('tidings serve --hsts', () => {
+  const OTHERS = {
+    contract: { channels: { 'chat:{room}': {} } },
+    tokens: { keys: [{ secret: 'a secret of at least thirty-two bytes' }] },
+  }
+
+  it('pins a name to TLS, and neither localhost nor an address', async () => {
+    const dir = await temporaryDir()
+    const pair = await makePair()
+    await writePair(dir, pair)
+    const config = join(dir, 'tidings.config.json')
+    await writeFile(config, JSON.stringify({ ...OTHERS, memory: true }))
+    const { port } = await served(['--config', config, ...tlsArguments(dir), '--hsts'])
+    const header = async (host: string) => (await headersFor(port, pair.cert, host))['strict-transport-security']
+    expect(await header('live.example.com')).toBe('max-age=31536000')
+    for (const host of ['localhost', `localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`]) {
+      expect(await header(host)).toBeUndefined()
+    }
+    const without = await served(['--config', config, ...tlsArguments(dir)])
+    expect(await headersFor(without.port, pair.cert, 'live.example.com')).not.toHaveProperty(
+      'strict-transport-security',
+    )
+  })
+
+  it('is not sent under --dev, and needs TLS', async () => {
+    const { run, port, pair } = await servedWithTls(['--hsts'])
+    expect(await headersFor(port, pair.cert, 'localhost')).not.toHaveProperty('strict-transport-security')
+    await run.until(({ stderr }) => stderr.includes('no effect under --dev'))
+    const { exitCode, stderr } = await ended('serve', ...DEV, '--hsts')
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining('--tls-cert')])
+  })
+})
 
 describe('tidings serve --tls-cert --tls-key', () => {
   it('serves https and wss, says so, and the command line speaks it', async () => {

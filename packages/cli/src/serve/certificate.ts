@@ -1,4 +1,4 @@
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { constants, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import { CommandError, EXIT, sentenceOf, systemCode } from '../exit.js'
@@ -25,6 +25,27 @@ export interface Certificate {
  */
 const MIN_VERSION = 'TLSv1.2'
 
+/**
+ * All of TLS 1.3, and of TLS 1.2 only suites with forward secrecy and authenticated encryption (RFC 9325): who records the traffic
+ * and gets the key later cannot read it, and there is no CBC padding to attack. Current browsers and TLS libraries have them.
+ */
+const CIPHERS = [
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'TLS_AES_128_GCM_SHA256',
+  ...['ECDSA', 'RSA'].flatMap((key) =>
+    ['AES128-GCM-SHA256', 'AES256-GCM-SHA384', 'CHACHA20-POLY1305'].map((suite) => `ECDHE-${key}-${suite}`),
+  ),
+].join(':')
+
+/** What a client may negotiate. It cannot renegotiate, which costs the server more than the client. */
+const TLS_POLICY: SecureContextOptions = {
+  minVersion: MIN_VERSION,
+  ciphers: CIPHERS,
+  honorCipherOrder: true,
+  secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+}
+
 /** Reads and checks both files. Rejects with CommandError: one sentence with the file and what to do. */
 export const loadCertificate = async ({ cert, key }: CertificateFiles): Promise<Certificate> => {
   const stamp = await certificateStamp({ cert, key })
@@ -37,7 +58,7 @@ export const loadCertificate = async ({ cert, key }: CertificateFiles): Promise<
         'must come first, its chain after it',
     )
   }
-  const context: SecureContextOptions = { cert: certPem, key: keyPem, minVersion: MIN_VERSION }
+  const context: SecureContextOptions = { cert: certPem, key: keyPem, ...TLS_POLICY }
   try {
     createSecureContext(context)
   } catch (error) {

@@ -42,6 +42,7 @@ export interface CheckedConfig {
   readonly redirectTo?: RedirectTarget | undefined
   readonly trustedProxies?: readonly string[] | undefined
   readonly logLevel?: LogLevel | undefined
+  readonly hsts?: boolean | undefined
   readonly pages?: readonly Page[] | undefined
 }
 
@@ -154,6 +155,7 @@ const CONFIG = objectOf({
   redirectFrom: port.optional(),
   redirectTo: redirectTarget.optional(),
   trustedProxies: z.array(text, 'must be a list of addresses such as 10.0.0.0/8').optional(),
+  hsts: trueOrFalse.optional(),
   logLevel: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).optional(),
   pages: z.array(page, 'must be a list of pages').optional(),
 })

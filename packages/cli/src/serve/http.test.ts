@@ -11,6 +11,7 @@ const serverWith = async (headersTimeout: number): Promise<number> => {
       servePages: () => false,
       dev: false,
       echo: undefined,
+      hsts: false,
     },
     { headersTimeout, requestTimeout: 30_000, keepAliveTimeout: 5000, connectionsCheckingInterval: 20 },
   )

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream'
 import type { SecureContextOptions } from 'node:tls'
 import { devRefusal, type Tidings } from '@tidings/server'
 import { CommandError, EXIT, sentenceOf, systemCode } from '../exit.js'
+import { hstsFor } from './hsts.js'
 import { HEALTH_PATH, REVOCATIONS_PATH, WEBSOCKET_PATH } from './paths.js'
 import { pathOf, type ServePages } from './pages.js'
 
@@ -14,6 +15,8 @@ export interface HttpParts {
   readonly servePages: ServePages
   readonly dev: boolean
   readonly echo: string | undefined
+  /** Whether browsers are told to come over TLS only from now on. */
+  readonly hsts: boolean
 }
 
 export interface HttpTimeouts {
@@ -56,6 +59,8 @@ const listenerOf =
   (parts: HttpParts): RequestListener =>
   (request, response) => {
     response.setHeader('x-content-type-options', 'nosniff')
+    const hsts = parts.hsts ? hstsFor(request.headers.host) : undefined
+    if (hsts !== undefined) response.setHeader('strict-transport-security', hsts)
     try {
       answer(parts, request, response)
     } catch {

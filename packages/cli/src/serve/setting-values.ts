@@ -24,6 +24,7 @@ export interface SettingValues {
   readonly redirectTo?: RedirectTarget | undefined
   readonly trustedProxies?: readonly string[] | undefined
   readonly logLevel?: LogLevel | undefined
+  readonly hsts?: boolean | undefined
 }
 
 type Key = keyof SettingValues
@@ -93,6 +94,7 @@ const PARSERS: { readonly [K in Key]-?: Parse<K> } = {
   redirectTo: redirectTarget,
   trustedProxies: list,
   logLevel,
+  hsts: yesOrNo,
 }
 
 const KEYS = Object.keys(PARSERS) as readonly Key[]

@@ -39,6 +39,8 @@ export interface Settings {
   /** Processes that serve clients beside the one that owns the log; 0: one process does both. */
   readonly workers: number
   readonly logLevel: LogLevel
+  /** Has no effect under `dev`. */
+  readonly hsts: boolean
   /** What goes to `createTidings` as it is. */
   readonly node: Omit<TidingsOptions, 'backend'>
   /** The configuration file's name for sentences about it, if there is one. */
@@ -62,7 +64,7 @@ export const resolveSettings = (
   tokens?: TokenOptions,
 ): Settings => {
   const config = file?.config ?? {}
-  const first = <Key extends 'host' | 'port' | 'dev' | 'echo' | 'trustedProxies' | 'workers' | 'logLevel'>(
+  const first = <Key extends 'host' | 'port' | 'dev' | 'echo' | 'trustedProxies' | 'workers' | 'logLevel' | 'hsts'>(
     key: Key,
   ): SettingValues[Key] => flags[key] ?? environment[key] ?? config[key]
   const host = first('host') ?? DEFAULT_HOST
@@ -85,6 +87,7 @@ export const resolveSettings = (
     tls: resolveTls([flags, environment, config], workingDir),
     workers: first('workers') ?? 0,
     logLevel: first('logLevel') ?? 'info',
+    hsts: first('hsts') ?? false,
     node: {
       dev,
       limits,
@@ -103,6 +106,9 @@ export const resolveSettings = (
   }
   checkPaths(settings)
   checkPorts(settings)
+  if (settings.hsts && settings.tls === undefined) {
+    throw usageError('hsts (--hsts) is sent over TLS only, so it needs tlsCert and tlsKey (--tls-cert, --tls-key).')
+  }
   checkWhoMayReachIt(settings)
   return settings
 }

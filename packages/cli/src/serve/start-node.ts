@@ -28,7 +28,8 @@ export const startNode = async (
   const tidings = makeNode(settings, await backend(), logger)
   await whenReady(tidings, settings.store)
   const { dev, echo } = settings
-  const parts = { health: health ?? tidings, revocations: tidings, servePages, dev, echo }
+  const hsts = settings.hsts && tls !== undefined && !dev
+  const parts = { health: health ?? tidings, revocations: tidings, servePages, dev, echo, hsts }
   const server = new WebServer(parts, tls, tidings.limitSockets, logger)
   tidings.attach(server.http)
   if (echo !== undefined) tidings.attachEcho(server.http, { path: echo })

@@ -39,6 +39,10 @@ describe('startWarnings', () => {
     else expect(said).toMatch(expected)
   })
 
+  it('says that --hsts has no effect under --dev', () => {
+    expect(warnings({ dev: true, hsts: true, ...TLS })).toMatch(/^hsts \(--hsts\) has no effect under --dev/)
+  })
+
   it('has nothing to say about --dev', () => {
     expect(warnings({ dev: true, echo: '/echo' })).toBe('')
   })

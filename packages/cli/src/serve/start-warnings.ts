@@ -7,9 +7,12 @@ export const isLoopbackHost = (host: string): boolean => LOOPBACK.test(host)
 
 /** What an operator should know about settings that are allowed and probably not meant: one sentence each. */
 export const startWarnings = (settings: Settings): readonly string[] =>
-  [tokensInTheClear(settings), echoForOthers(settings), openFilesProblem(maxConnectionsOf(settings))].filter(
-    (sentence) => sentence !== undefined,
-  )
+  [
+    tokensInTheClear(settings),
+    echoForOthers(settings),
+    hstsUnderDev(settings),
+    openFilesProblem(maxConnectionsOf(settings)),
+  ].filter((sentence) => sentence !== undefined)
 
 const maxConnectionsOf = ({ node }: Settings): number => node.limits?.maxConnections ?? DEFAULT_LIMITS.maxConnections
 
@@ -27,5 +30,10 @@ const echoForOthers = ({ echo, dev, host, node }: Settings): string | undefined 
   if (echo === undefined || dev || (isLoopbackHost(host) && !hasProxies(node))) return undefined
   return `The path ${echo} (--echo) sends back whatever anybody sends, without a token: leave it out on a server for others.`
 }
+
+const hstsUnderDev = ({ hsts, dev }: Settings): string | undefined =>
+  hsts && dev
+    ? 'hsts (--hsts) has no effect under --dev: browsers would refuse every other server of this machine without TLS.'
+    : undefined
 
 const hasProxies = ({ trustedProxies }: Settings['node']): boolean => (trustedProxies?.length ?? 0) > 0

@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path'
 import { BackendError } from '../backend.js'
 import { DATA_FILE } from './lmdb-store.js'
 
-const VERSION_FILE = 'tidings.json'
+export const VERSION_FILE = 'tidings.json'
+
 const FORMAT = 1
 
 /** What the version file says. `new`: the store was not complete when it was written, so nothing was ever kept. */
@@ -38,23 +39,26 @@ export const damaged = (dir: string, what: string, cause?: unknown): BackendErro
     { cause },
   )
 
+/** Of the data directory itself; those on the way to it are made as usual. */
+const PRIVATE_DIRECTORY = 0o700
+
 /** As `mkdir -p`. Node's own way of it never ends where a file system refuses with ENOENT, as /proc does. */
-const makeDirectory = async (dir: string): Promise<void> => {
+const makeDirectory = async (dir: string, mode: number | undefined): Promise<void> => {
   try {
-    await mkdir(dir)
+    await mkdir(dir, mode)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'EEXIST' && (await stat(dir)).isDirectory()) return
     if (code !== 'ENOENT' || dirname(dir) === dir || (await sizeOf(dirname(dir))) !== undefined) throw error
-    await makeDirectory(dirname(dir))
-    await mkdir(dir)
+    await makeDirectory(dirname(dir), undefined)
+    await mkdir(dir, mode)
   }
 }
 
 /** Makes the directory if it is not there. Rejects with BackendError `unavailable` if it cannot be written. */
 export const prepareDirectory = async (dir: string): Promise<void> => {
   try {
-    await makeDirectory(dir)
+    await makeDirectory(dir, PRIVATE_DIRECTORY)
     await access(dir, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (error) {
     throw unavailable(dir, error)
@@ -117,7 +121,7 @@ const sizeOf = async (path: string): Promise<number | undefined> => {
 const writeVersion = async (dir: string, state: Version['state']): Promise<void> => {
   const version: Version = { format: FORMAT, state }
   const path = join(dir, VERSION_FILE)
-  const file = await open(`${path}.tmp`, 'w')
+  const file = await open(`${path}.tmp`, 'w', 0o600)
   try {
     await file.writeFile(`${JSON.stringify(version)}\n`)
     await file.sync()

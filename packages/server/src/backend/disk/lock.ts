@@ -6,7 +6,7 @@ import { BackendError } from '../backend.js'
 import { damaged } from './directory.js'
 import { inspectDataFile } from './inspect.js'
 
-const LOCK_FILE = 'owner.mdb'
+export const LOCK_FILE = 'owner.mdb'
 const ATTEMPTS = 4
 
 export interface DirectoryLock {

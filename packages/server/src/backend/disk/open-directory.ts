@@ -3,6 +3,7 @@ import { damaged, markReady, prepareDirectory, readVersion, unavailable } from '
 import { inspectDataFile } from './inspect.js'
 import { DATA_FILE, openLmdbStore } from './lmdb-store.js'
 import { type DirectoryLock, lockDirectory } from './lock.js'
+import { makePrivate, makePrivateFile } from './private-directory.js'
 import type { Store } from './store.js'
 
 /** A store that is this process's alone. */
@@ -23,11 +24,14 @@ export const openDirectory: OpenStore = async (dir, maxBytes) => {
   await prepareDirectory(dir)
   let lock: DirectoryLock | undefined
   try {
+    await makePrivate(dir)
     const locked = await lockDirectory(dir)
     lock = locked
     const isNew = (await readVersion(dir)) === 'new'
     if (!isNew) inspect(dir)
+    await makePrivateFile(join(dir, DATA_FILE))
     const store = await openLmdbStore(dir, maxBytes)
+    await makePrivate(dir)
     const close = async (): Promise<void> => {
       await store.close()
       await locked.release()
