@@ -33,4 +33,17 @@ describe('links', () => {
     expect(links('http://'.repeat(280))).toHaveLength(1)
     expect(links(`http://a.example/${')'.repeat(1900)}`)).toEqual(['http://a.example/'])
   })
+
+  it('are found in a million signs in the time that a million signs take', () => {
+    for (const signs of [')', '.', ').', '(', '()', '[({', 'x.']) {
+      const text = `http://a.example/${signs.repeat(1_000_000 / signs.length)}`
+      expect(partsOf(`${text}y`)[0]?.text).toBe(`${text}y`)
+      expect(
+        partsOf(text)
+          .map((part) => part.text)
+          .join(''),
+      ).toHaveLength(text.length)
+    }
+    expect(links('http://a '.repeat(100_000))).toHaveLength(100_000)
+  })
 })

@@ -3,7 +3,7 @@ export type TextPart =
   | { readonly kind: 'link'; readonly text: string; readonly href: string }
 
 const CANDIDATE = /\bhttps?:\/\/[^\s<>"'`\u201c\u201d]+/giu
-const TRAILING = /[.,:;!?]+$/u
+const ENDS_SENTENCE = '.,:;!?'
 const BRACKETS: readonly (readonly [string, string])[] = [
   ['(', ')'],
   ['[', ']'],
@@ -12,17 +12,18 @@ const BRACKETS: readonly (readonly [string, string])[] = [
 
 const count = (text: string, sign: string): number => text.split(sign).length - 1
 
-/** Signs that end a sentence, and brackets that were opened before the address, are not part of it. */
+/** Signs that end a sentence, and brackets that were opened before the address, are not part of it. Looks at each sign once. */
 const trimmed = (candidate: string): string => {
-  let address = candidate
-  for (;;) {
-    const before = address
-    address = address.replace(TRAILING, '')
-    for (const [open, close] of BRACKETS) {
-      if (address.endsWith(close) && count(address, close) > count(address, open)) address = address.slice(0, -1)
-    }
-    if (address === before) return address
+  const unopened = new Map(BRACKETS.map(([open, close]) => [close, count(candidate, close) - count(candidate, open)]))
+  let end = candidate.length
+  for (; end > 0; end--) {
+    const sign = candidate.charAt(end - 1)
+    if (ENDS_SENTENCE.includes(sign)) continue
+    const surplus = unopened.get(sign) ?? 0
+    if (surplus <= 0) break
+    unopened.set(sign, surplus - 1)
   }
+  return candidate.slice(0, end)
 }
 
 const hrefOf = (address: string): string | undefined => {
