@@ -36,6 +36,12 @@ const timeouts = (seconds: number) => ({
 const built = { server: { deps: { external: [/\/packages\/[^/]+\/dist\//] } } }
 
 const INTEGRATION = '**/*.integration.test.ts'
+/** Minutes of random faults, attacks and recorded days: `npm run test:long`. */
+const LONG = [
+  'test/faults/{faults,power}.test.ts',
+  'test/attacks/{attacks,instrument}.test.ts',
+  'test/chat-day/chat-day.test.ts',
+]
 const BROWSER = ['**/*.browser.test.ts', 'test/browser/**']
 
 export default defineConfig({
@@ -60,8 +66,18 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: [`packages/${INTEGRATION}`, `examples/${INTEGRATION}`, 'test/**/*.test.ts'],
-          exclude: ['**/node_modules/**', '**/dist/**', 'test/proxies/**', ...BROWSER],
+          exclude: ['**/node_modules/**', '**/dist/**', 'test/proxies/**', ...LONG, ...BROWSER],
           sequence: { groupOrder: 1 },
+          ...built,
+          ...timeouts(120),
+        },
+      },
+      {
+        test: {
+          name: 'long',
+          include: LONG,
+          exclude: ['**/node_modules/**', '**/dist/**'],
+          sequence: { groupOrder: 3 },
           ...built,
           ...timeouts(120),
         },
