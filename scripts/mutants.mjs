@@ -112,7 +112,7 @@ const testsOf = (file, place) =>
 /** @param {string} file @param {import('./mutants/mutants-of.mjs').Mutant} mutant @param {readonly string[]} tests */
 const tryOne = (file, mutant, tests) => {
   const usualMs = tests.reduce((sum, test) => sum + (durationOf.get(test) ?? 0), 0)
-  return host.try({ kind: 'try', file, mutant, tests, testTimeoutMs }, MINUTE_MS + 5 * usualMs)
+  return host.try({ kind: 'try', file, mutant, tests, testTimeoutMs }, MINUTE_MS + 2 * usualMs)
 }
 
 const [first] = chosen
@@ -138,8 +138,10 @@ for (const one of chosen) {
     continue
   }
   const tried = await tryOne(file, mutant, running)
-  if (tried === undefined) count.stuck += 1
-  else if (tried.isKilled) count.killed += 1
+  if (tried === undefined) {
+    count.stuck += 1
+    tell(one, 'never ended')
+  } else if (tried.isKilled) count.killed += 1
   else {
     count.survived += 1
     tell(one, 'survived')

@@ -10,7 +10,6 @@ import { createVitest } from 'vitest/node'
 import { mutated, traced } from './mutants-of.mjs'
 
 const ROOT = resolve(import.meta.dirname, '../..')
-const HITS = mkdtempSync(join(tmpdir(), 'tidings-mutants-'))
 
 /** @type {(text: string, file: string) => string | undefined} */
 let change = () => undefined
@@ -46,17 +45,18 @@ class GivenOrder {
 
 const project = await unitProject()
 
-/** @param {{ readonly bail: number, readonly testTimeout: number }} how */
-const create = async ({ bail, testTimeout }) => {
+/** @param {{ readonly bail: number, readonly testTimeout: number, readonly hits?: string }} how `hits`: a folder for what `tell-places.mjs` tells */
+const create = async ({ bail, testTimeout, hits }) => {
   const vitest = await createVitest(
     'test',
     {
       ...project.test,
       ...{ config: false, root: ROOT, watch: true, maxWorkers: 1, bail, testTimeout, hookTimeout: testTimeout },
       reporters: [{}],
-      setupFiles: [join(import.meta.dirname, 'tell-places.mjs')],
       sequence: { sequencer: GivenOrder },
-      env: { TIDINGS_MUTANTS_HITS: HITS },
+      ...(hits === undefined
+        ? {}
+        : { setupFiles: [join(import.meta.dirname, 'tell-places.mjs')], env: { TIDINGS_MUTANTS_HITS: hits } }),
     },
     { resolve: project.resolve ?? {}, plugins: [changedSources], server: { watch: null } },
   )
@@ -74,7 +74,8 @@ const trace = async ({ sources, tests }) => {
     const file = traces.get(path)
     return file === undefined ? undefined : traced(file, text)
   }
-  const started = await create({ bail: 0, testTimeout: 120_000 })
+  const folder = mkdtempSync(join(tmpdir(), 'tidings-mutants-'))
+  const started = await create({ bail: 0, testTimeout: 120_000, hits: folder })
   const specifications = await started.globTestSpecifications(tests.map((path) => resolve(ROOT, path)))
   const { testModules } = await started.runTestSpecifications(specifications)
   const failed = testModules.filter((module) => !module.ok()).map(({ moduleId }) => moduleId)
@@ -83,11 +84,12 @@ const trace = async ({ sources, tests }) => {
     ms: module.diagnostic().duration,
     longestMs: Math.max(0, ...[...module.children.allTests()].map((test) => test.diagnostic()?.duration ?? 0)),
   }))
-  const hits = readdirSync(HITS).map((name) => {
+  const hits = readdirSync(folder).map((name) => {
     /** @type {unknown} */
-    const parsed = JSON.parse(readFileSync(join(HITS, name), 'utf8'))
+    const parsed = JSON.parse(readFileSync(join(folder, name), 'utf8'))
     return /** @type {{ readonly test: string, readonly places: readonly string[] }} */ (parsed)
   })
+  rmSync(folder, { recursive: true })
   await started.close()
   return { failed, tests: results, hits }
 }
@@ -115,5 +117,4 @@ process.on('message', (message) => {
     (/** @type {unknown} */ error) => process.send?.({ error: error instanceof Error ? error.stack : String(error) }),
   )
 })
-process.on('exit', () => rmSync(HITS, { recursive: true, force: true }))
 process.on('disconnect', () => process.exit())
