@@ -4,7 +4,7 @@ import { msgpackCodec } from '@tidings/protocol/msgpack'
 import { expect, test } from 'vitest'
 import { afterTest, connect, nodeSide, start } from '../node.fixture.js'
 
-const COUNT = 160
+const COUNT = 240
 const RATE = { bytesPerSecond: 20_000 }
 const TEXT = 'x'.repeat(1000)
 const KIB = 1024
@@ -30,7 +30,7 @@ test.each([jsonCodec, msgpackCodec])(
       mostUnread = Math.max(mostUnread, socket.bytesWritten - (proxy.connections[0]?.bytesToClient ?? 0))
     })
     client.send({ type: 'subscribe', id: 100, channel: 'long:a', rewind: { count: COUNT } })
-    await client.countOf('long:a', 100)
+    await client.countOf('long:a', 60)
     // It does not wait behind all that the subscription has not got yet.
     expect(await client.request({ type: 'publish', channel: 'long:a', data: [COUNT, ''] })).toMatchObject({
       type: 'published',
