@@ -11,6 +11,8 @@ import { ATTACKS, attacksNamed, attackTable, runAttacks, startAttackedNode } fro
 
 const SERVER = resolve(import.meta.dirname, '../packages/cli/bin/tidings.js')
 
+/** Tried on a node that trusts this machine as its proxy. */
+const OF_PROXIED = ['forwarded-limits']
 /** What only a node of the dev profile can show. */
 const OF_DEV = [
   'cross-site-hijack',
@@ -23,7 +25,8 @@ const OF_DEV = [
 
 const HELP = `Usage: npm run attack -- [options]
 
-Without --url it starts \`tidings serve\` with keys, rules and compression, and another one with --dev, and attacks both.
+Without --url it starts \`tidings serve\` with keys, rules and compression, one behind
+a proxy, and one with --dev, and attacks them.
 
   --url URL            the node's WebSocket, ws: or wss:, such as ws://127.0.0.1:8080/ws
   --secret TEXT        the secret that its tokens are signed with (HS256); others on this machine can see it meanwhile
@@ -153,7 +156,7 @@ const attack = async (target, only, lowPriority) => {
 }
 
 /**
- * @param {'tokens' | 'dev'} profile
+ * @param {'tokens' | 'proxied' | 'dev'} profile
  * @param {readonly string[] | undefined} only
  * @param {boolean} lowPriority
  */
@@ -166,7 +169,8 @@ const attackOwn = async (profile, only, lowPriority) => {
   }
 }
 
-const ofDev = values.only === undefined ? OF_DEV : OF_DEV.filter((name) => values.only?.includes(name))
+/** @param {readonly string[]} names */
+const asked = (names) => names.filter((name) => values.only?.includes(name) ?? true)
 
 /** @returns {Promise<number>} the exit code */
 const main = async () => {
@@ -183,7 +187,13 @@ const main = async () => {
   const lowPriority = !values.quick
   if (values.url !== undefined) return (await attack(targetOf(values.url), values.only, lowPriority)) > 0 ? 1 : 0
   // The priority stays low, and what is started later would have it too: nodes come before.
-  const failed = ofDev.length === 0 ? 0 : await attackOwn('dev', ofDev, false)
+  let failed = 0
+  for (const [profile, names] of /** @type {const} */ ([
+    ['dev', asked(OF_DEV)],
+    ['proxied', asked(OF_PROXIED)],
+  ])) {
+    if (names.length > 0) failed += await attackOwn(profile, names, false)
+  }
   return failed + (await attackOwn('tokens', values.only, lowPriority)) > 0 ? 1 : 0
 }
 

@@ -10,6 +10,7 @@ const SEED = 20_261_124
 
 /** They wait for deadlines of the node: ten seconds each, so all at once. */
 const WAITING = ['unfinished-handshakes', 'slow-headers', 'silent-sessions', 'unfinished-tls']
+const OF_PROXIED = ['forwarded-limits']
 const OF_DEV = ['dns-rebinding-of-health', 'forwarded-to-dev']
 
 /** What went wrong, by attack: nothing, when every answer was expected, the node well and the bystander complete. */
@@ -36,7 +37,8 @@ describe('a node with keys and rules', () => {
   })
   afterAll(() => node.stop())
 
-  const at = ATTACKS.map(({ name }) => name).filter((name) => !WAITING.includes(name) && !OF_DEV.includes(name))
+  const elsewhere = [...WAITING, ...OF_DEV, ...OF_PROXIED]
+  const at = ATTACKS.map(({ name }) => name).filter((name) => !elsewhere.includes(name))
 
   it.each(at)('refuses %s, is well, and a bystander misses nothing', (name) => refusesAll(node, [name]))
 
@@ -46,14 +48,25 @@ describe('a node with keys and rules', () => {
   })
 
   it('is not said to refuse what could not be tried', async () => {
-    const report = await attack(node, [...OF_DEV, 'unfinished-tls'])
-    expect(notTried(report)).toEqual([...OF_DEV, 'unfinished-tls'])
-    expect(report).toMatchObject({ refused: 0, failed: 0, notTried: 3 })
+    const report = await attack(node, [...OF_DEV, ...OF_PROXIED, 'unfinished-tls'])
+    expect(notTried(report)).toEqual([...OF_DEV, ...OF_PROXIED, 'unfinished-tls'])
+    expect(report).toMatchObject({ refused: 0, failed: 0, notTried: 4 })
     for (const { why } of report.rows) expect(why).toHaveLength(1)
   })
 
   it('has not ended, and logged no error', () => {
     expect(node.process.output).not.toContain('"level":"error"')
+  })
+})
+
+describe('a node behind a proxy on its machine', () => {
+  it('counts whoever comes through the proxy, whatever headers they bring', async () => {
+    const node = await startAttackedNode({ program, profile: 'proxied' })
+    try {
+      await refusesAll(node, OF_PROXIED)
+    } finally {
+      await node.stop()
+    }
   })
 })
 

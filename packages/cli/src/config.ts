@@ -1,5 +1,14 @@
 import type { ChannelRules, Contract } from '@tidings/contract'
-import type { AccessRules, Authenticate, Heartbeat, Limits, LogLevel, TokenKey, TokenOptions } from '@tidings/server'
+import type {
+  AccessRules,
+  Authenticate,
+  Heartbeat,
+  Limits,
+  LogLevel,
+  TokenKey,
+  TokenOptions,
+  TrustedProxies,
+} from '@tidings/server'
 
 /** Files that `tidings serve` serves beside its WebSocket. */
 export interface PageConfig {
@@ -81,8 +90,11 @@ export interface Config<App extends Contract = Contract> {
    * or an origin such as `https://live.example.com`.
    */
   readonly redirectTo?: number | string
-  /** Addresses and ranges of proxies that are believed about where a client comes from, such as `10.0.0.0/8`. */
-  readonly trustedProxies?: readonly string[]
+  /**
+   * Proxies that are believed about where a client comes from: addresses and ranges such as `10.0.0.0/8`, or those and the one
+   * header that is believed: `{ addresses, header: 'forwarded' }`. Default header `x-forwarded-for`.
+   */
+  readonly trustedProxies?: readonly string[] | TrustedProxies
   /** What the log tells: `info` (the default) names refused clients too; `warn`, `error` and `silent` tell less. */
   readonly logLevel?: LogLevel
   /**

@@ -2,12 +2,14 @@ import type { IncomingMessage, Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
 import type { Codec } from '@tidings/protocol'
 import { admitHandshake, type HandshakeRefusal } from './access/admission.js'
-import { clientAddress } from './access/client-address.js'
+import type { ProxyTrust } from './access/check-proxies.js'
+import { clientAddress, isExempt } from './access/client-address.js'
 import type { ConnectionLimits } from './access/connection-limits.js'
 import { addressGroup } from './access/address-group.js'
 import type { HealthStatus } from './http/health.js'
 import type { Account } from './limits/account.js'
 import type { Accounts } from './limits/accounts.js'
+import type { ForwardingWarnings } from './observe/forwarding-warnings.js'
 import type { LimitReached } from './observe/limits-reached.js'
 import type { Observer } from './observe/observer.js'
 import type { ResolvedOptions } from './options-check.js'
@@ -17,7 +19,7 @@ import type { Turn } from './transport/turn.js'
 import { attachWebSockets, type WebSocketLimits } from './transport/websocket-transport.js'
 
 export interface EntranceParts {
-  readonly options: Pick<ResolvedOptions, 'limits' | 'dev' | 'origins' | 'hosts' | 'compression' | 'isTrustedProxy'>
+  readonly options: Pick<ResolvedOptions, 'limits' | 'dev' | 'origins' | 'hosts' | 'compression' | keyof ProxyTrust>
   readonly status: () => HealthStatus
   readonly connections: ConnectionLimits
   readonly accounts: Accounts
@@ -25,6 +27,7 @@ export interface EntranceParts {
   readonly monotonic: () => number
   readonly reached: LimitReached
   readonly observer: Pick<Observer, 'refused'>
+  readonly forwarding: Pick<ForwardingWarnings, 'look'>
 }
 
 export interface Served {
@@ -53,8 +56,13 @@ export class Entrance {
   }
 
   /** Where a client comes from, whatever it came through. */
-  readonly addressOf = ({ socket, headers }: IncomingMessage): string =>
-    clientAddress(socket.remoteAddress, headers, this.#parts.options.isTrustedProxy)
+  readonly addressOf = ({ socket, headers }: IncomingMessage): string => {
+    const { isTrustedProxy, proxyHeader } = this.#parts.options
+    return clientAddress(socket.remoteAddress, headers, isTrustedProxy, proxyHeader)
+  }
+
+  readonly #isExempt = ({ socket }: IncomingMessage): boolean =>
+    isExempt(socket.remoteAddress, this.#parts.options.isTrustedProxy)
 
   /** Takes WebSockets on a path of the server until the returned function is called. */
   open(server: HttpServer | HttpsServer, { accept, ...served }: Served): () => void {
@@ -62,19 +70,19 @@ export class Entrance {
     const { compression, limits } = options
     return attachWebSockets(server, {
       ...served,
-      ...{ turn, outboundTotal: this.#outboundTotal, compression, admit: this.#admit, addressOf: this.addressOf },
+      ...{ turn, outboundTotal: this.#outboundTotal, compression, admit: this.#admit },
+      ...{ addressOf: this.addressOf, isExempt: this.#isExempt },
       accept: (connection) => {
-        const { remoteAddress } = connection.handshake
-        connections.opened(remoteAddress)
-        this.#accountOf(remoteAddress).holders += 1
+        connections.opened(connection.handshake)
+        this.#accountOf(connection.handshake.remoteAddress).holders += 1
         return accept(connection)
       },
       inboundRate: { perSecond: limits.bytesPerSecond, burst: limits.bytesBurst, monotonic },
       reached: (limit, { handshake }) => reached(limit, handshake.remoteAddress),
       bytesFrom: (remoteAddress) => this.#accountOf(remoteAddress).bytes,
-      closed: ({ handshake: { remoteAddress } }) => {
-        connections.closed(remoteAddress)
-        this.#accountOf(remoteAddress).holders -= 1
+      closed: ({ handshake }) => {
+        connections.closed(handshake)
+        this.#accountOf(handshake.remoteAddress).holders -= 1
       },
       refused: (request, { code, message: why }) => {
         const { origin } = request.headers
@@ -86,14 +94,15 @@ export class Entrance {
   readonly #accountOf = (address: string): Account => this.#parts.accounts.ofAddress(addressGroup(address))
 
   readonly #admit = (request: IncomingMessage): HandshakeRefusal | undefined => {
-    const { options, status, connections, reached } = this.#parts
+    const { options, status, connections, reached, forwarding } = this.#parts
+    forwarding.look(request)
     if (status() !== 'ok') return { status: 503, code: 'unavailable', message: `this node is ${status()}` }
     const refusal = admitHandshake(request, options)
-    if (refusal?.code === 'foreign-origin') reached('origins', this.addressOf(request))
-    const address = this.addressOf(request)
-    const full = refusal ?? connections.refusal(address)
-    if (full !== undefined || this.#accountOf(address).connects.take()) return full
-    reached('handshakesPerSecond', address)
+    const remoteAddress = this.addressOf(request)
+    if (refusal?.code === 'foreign-origin') reached('origins', remoteAddress)
+    const full = refusal ?? connections.refusal({ remoteAddress, isExempt: this.#isExempt(request) })
+    if (full !== undefined || this.#accountOf(remoteAddress).connects.take()) return full
+    reached('handshakesPerSecond', remoteAddress)
     return TOO_MANY_HANDSHAKES
   }
 }

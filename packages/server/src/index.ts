@@ -69,6 +69,7 @@ export {
   type TidingsOptions,
   type TokenKey,
   type TokenOptions,
+  type TrustedProxies,
   type User,
 } from './options.js'
 export { OptionsError } from './options-error.js'

@@ -64,6 +64,17 @@ const wrong: readonly [string, object, string][] = [
   ['a host that is none', { hosts: [''] }, 'hosts must be a list'],
   ['an origin that is a number', { origins: [5] }, 'origins must be a list'],
   ['trusted proxies that are no list', { trustedProxies: '10.0.0.1' }, 'trustedProxies must be a list'],
+  [
+    'trusted proxies of an unknown key',
+    { trustedProxies: { list: [] } },
+    'trustedProxies.list is not an option; options here are',
+  ],
+  ['trusted proxies without addresses', { trustedProxies: { header: 'forwarded' } }, 'trustedProxies must be a list'],
+  [
+    'trusted proxies with another header',
+    { trustedProxies: { addresses: ['::1'], header: 'x-real-ip' } },
+    'trustedProxies.header must be x-forwarded-for or forwarded',
+  ],
   ['a trusted proxy that is a name', { trustedProxies: ['proxy'] }, "trustedProxies has 'proxy', which is no address"],
   ['a range that is too narrow', { trustedProxies: ['10.0.0.0/33'] }, "trustedProxies has '10.0.0.0/33'"],
   ['trusted proxies under dev', { trustedProxies: ['::1'], dev: true }, 'trustedProxies and dev exclude each other'],

@@ -2,7 +2,7 @@ import type { Contract } from '@tidings/contract'
 import { checkTokens } from './access/check-tokens.js'
 import { compileRule } from './access/declared-rule.js'
 import { ACTIONS } from './access/grants.js'
-import { type IsTrustedProxy, trustedProxyCheck } from './access/client-address.js'
+import { checkProxies, type ProxyTrust } from './access/check-proxies.js'
 import { listedOrigin } from './access/origin.js'
 import { DEFAULT_DEDUPE_WINDOW_MS } from './channels.js'
 import { DEFAULT_HEARTBEAT, DEFAULT_LIMITS, type Heartbeat, type Limits, type TidingsOptions } from './options.js'
@@ -118,21 +118,7 @@ const checkCollaborators = ({ contract, logger, clock }: { [Key in keyof Tidings
   }
 }
 
-const checkTrustedProxies = (given: unknown, dev: boolean): IsTrustedProxy => {
-  if (!Array.isArray(given) || !given.every((entry) => typeof entry === 'string')) {
-    throw new OptionsError('trustedProxies must be a list of addresses such as 10.0.0.0/8')
-  }
-  if (dev && given.length > 0) {
-    throw new OptionsError('trustedProxies and dev exclude each other: the dev profile refuses forwarded requests')
-  }
-  const check = trustedProxyCheck(given)
-  if (typeof check === 'string') {
-    throw new OptionsError(`trustedProxies has '${check}', which is no address and no range such as 10.0.0.0/8`)
-  }
-  return check
-}
-
-export interface ResolvedOptions {
+export interface ResolvedOptions extends ProxyTrust {
   readonly limits: Limits
   readonly heartbeat: Heartbeat
   readonly presenceGraceMs: number
@@ -141,7 +127,6 @@ export interface ResolvedOptions {
   readonly origins: readonly string[]
   /** Undefined: any. */
   readonly hosts: readonly string[] | undefined
-  readonly isTrustedProxy: IsTrustedProxy
 }
 
 const checkOrigins = (given: unknown): readonly string[] => {
@@ -190,7 +175,7 @@ export const checkOptions = <App extends Contract>(options: TidingsOptions<App>)
       'authenticate or tokens is missing: without them everybody is the same nobody; authenticate: () => null says that on purpose',
     )
   }
-  const isTrustedProxy = checkTrustedProxies(options.trustedProxies ?? [], dev)
+  const trust = checkProxies(options.trustedProxies ?? [], dev)
   checkAllow(options)
   checkDurabilities(options)
   const heartbeat = numbers('heartbeat', options.heartbeat, DEFAULT_HEARTBEAT)
@@ -206,7 +191,7 @@ export const checkOptions = <App extends Contract>(options: TidingsOptions<App>)
     presenceGraceMs,
     dev,
     compression,
-    isTrustedProxy,
+    ...trust,
     hosts: checkHosts(options.hosts),
     origins: checkOrigins(options.origins ?? []),
   }

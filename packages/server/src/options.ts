@@ -251,6 +251,15 @@ export interface Heartbeat {
 
 export const DEFAULT_HEARTBEAT: Heartbeat = { intervalMs: 20_000, deadlineMs: 35_000 }
 
+export interface TrustedProxies {
+  /** Addresses and ranges. */
+  readonly addresses: readonly string[]
+  /**
+   * `x-forwarded-for` (the default), with `X-Forwarded-Proto` for the scheme, or `forwarded` (RFC 7239), whose `proto` is the scheme.
+   */
+  readonly header?: 'x-forwarded-for' | 'forwarded' | undefined
+}
+
 export interface TidingsOptions<App extends Contract = Contract> {
   /** Which channels exist. May be left out under `dev` only. */
   readonly contract?: App
@@ -278,11 +287,11 @@ export interface TidingsOptions<App extends Contract = Contract> {
    */
   readonly hosts?: readonly string[]
   /**
-   * Proxies that are believed when their `X-Forwarded-For` or `Forwarded` says where a client comes from, and their
-   * `X-Forwarded-Proto` or `Forwarded` that it came over TLS: addresses and ranges such as `10.0.0.0/8` or `::1`. Each
-   * must set or append to one of the two headers itself. Default none.
+   * Proxies that are believed about where a client comes from: addresses and ranges such as `10.0.0.0/8` or `::1`. They are believed
+   * in one header, which each of them must set or append to itself; other forwarding headers are ignored, because a client may have
+   * written them. Whoever comes through a trusted proxy counts in limits per address, also where the header is missing. Default none.
    */
-  readonly trustedProxies?: readonly string[]
+  readonly trustedProxies?: readonly string[] | TrustedProxies
   /**
    * Whether permessage-deflate is used with clients that offer it. Publications are compressed once for all of them; what
    * they send must be inflated one by one. Default false.

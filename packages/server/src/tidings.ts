@@ -26,6 +26,7 @@ import { Accounts } from './limits/accounts.js'
 import { accountRates } from './limits/account-rates.js'
 import { PageTurns } from './limits/page-turns.js'
 import { OpenFiles } from './limits/open-files.js'
+import { ForwardingWarnings } from './observe/forwarding-warnings.js'
 import { type CountedLimit, LimitsReached } from './observe/limits-reached.js'
 import { describeError, jsonLogger } from './observe/logger.js'
 import { OperatorLog } from './observe/observer.js'
@@ -163,15 +164,9 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
   void verifier?.warm()
   const { ready, failed } = lifecycle
   const status = () => lifecycle.status
+  const forwarding = new ForwardingWarnings(resolved, logger)
   const entrance = new Entrance({
-    options: resolved,
-    status,
-    connections,
-    accounts,
-    turn,
-    monotonic,
-    reached,
-    observer,
+    ...{ options: resolved, status, connections, accounts, turn, monotonic, reached, observer, forwarding },
   })
   const { addressOf } = entrance
   const { isTrustedProxy } = resolved

@@ -25,7 +25,7 @@ export const addServe = (program: Command): void => {
       'Runs a server until it is interrupted. Each setting is taken from its flag, else from its variable (TIDINGS_HOST, ' +
         'TIDINGS_PORT, TIDINGS_DATA, TIDINGS_MEMORY, TIDINGS_CONFIG, TIDINGS_DEV, TIDINGS_ECHO, TIDINGS_MAX_FRAME_BYTES, ' +
         'TIDINGS_MAX_FRAGMENTS, TIDINGS_WORKERS, TIDINGS_TOKEN_KEY, TIDINGS_TOKEN_SECRET, TIDINGS_TLS_CERT, ' +
-        'TIDINGS_TLS_KEY, TIDINGS_REDIRECT_FROM, TIDINGS_REDIRECT_TO, TIDINGS_TRUSTED_PROXIES, TIDINGS_LOG_LEVEL, TIDINGS_HSTS), else from the configuration file, else the default.',
+        'TIDINGS_TLS_KEY, TIDINGS_REDIRECT_FROM, TIDINGS_REDIRECT_TO, TIDINGS_TRUSTED_PROXIES, TIDINGS_PROXY_HEADER, TIDINGS_LOG_LEVEL, TIDINGS_HSTS), else from the configuration file, else the default.',
     )
     .option('--host <address>', 'where to listen (default: 127.0.0.1)')
     .option('--port <number>', 'the port; 0 takes a free one (default: 8080)')
@@ -50,6 +50,7 @@ export const addServe = (program: Command): void => {
     )
     .option('--hsts', 'tell browsers to use TLS only for this name from now on (never for localhost or addresses)')
     .option('--trusted-proxies <list>', 'believe these, such as 10.0.0.0/8,::1, about where clients come from')
+    .option('--proxy-header <name>', 'the one header in which those are believed (default: x-forwarded-for)')
     .option(
       '--log-level <level>',
       'what the log tells: silent, error, warn or info (default: info, refused clients too)',

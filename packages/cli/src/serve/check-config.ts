@@ -7,13 +7,14 @@ import {
   LOG_LEVELS,
   type LogLevel,
   type TidingsOptions,
+  type TrustedProxies,
 } from '@tidings/server'
 import { z } from 'zod'
 import type { ConfigTokens } from '../config.js'
 import { usageError } from '../exit.js'
 import { MAX_PORT, pathProblem } from './paths.js'
 import { parseRedirectTarget, REDIRECT_TARGET_RULE, type RedirectTarget } from './redirect-target.js'
-import { MAX_WORKERS } from './setting-values.js'
+import { MAX_WORKERS, PROXY_HEADERS } from './setting-values.js'
 import type { Page } from './settings.js'
 
 /** A configuration that was checked: the contract is one, paths of files are absolute. */
@@ -40,7 +41,7 @@ export interface CheckedConfig {
   readonly tlsKey?: string | undefined
   readonly redirectFrom?: number | undefined
   readonly redirectTo?: RedirectTarget | undefined
-  readonly trustedProxies?: readonly string[] | undefined
+  readonly trustedProxies?: readonly string[] | TrustedProxies | undefined
   readonly logLevel?: LogLevel | undefined
   readonly hsts?: boolean | undefined
   readonly pages?: readonly Page[] | undefined
@@ -154,7 +155,12 @@ const CONFIG = objectOf({
   tlsKey: text.optional(),
   redirectFrom: port.optional(),
   redirectTo: redirectTarget.optional(),
-  trustedProxies: z.array(text, 'must be a list of addresses such as 10.0.0.0/8').optional(),
+  trustedProxies: z
+    .union(
+      [z.array(text), z.strictObject({ addresses: z.array(text), header: z.enum(PROXY_HEADERS).optional() })],
+      `must be a list of addresses such as 10.0.0.0/8, or { addresses, header } with the header ${PROXY_HEADERS.join(' or ')}`,
+    )
+    .optional(),
   hsts: trueOrFalse.optional(),
   logLevel: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).optional(),
   pages: z.array(page, 'must be a list of pages').optional(),

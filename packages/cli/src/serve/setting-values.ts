@@ -1,3 +1,4 @@
+import type { TrustedProxies } from '@tidings/server'
 import { LOG_LEVELS, type LogLevel } from '@tidings/server'
 import { usageError } from '../exit.js'
 import { MAX_PORT } from './paths.js'
@@ -23,9 +24,15 @@ export interface SettingValues {
   readonly redirectFrom?: number | undefined
   readonly redirectTo?: RedirectTarget | undefined
   readonly trustedProxies?: readonly string[] | undefined
+  /** The header in which those are believed. */
+  readonly proxyHeader?: ProxyHeader | undefined
   readonly logLevel?: LogLevel | undefined
   readonly hsts?: boolean | undefined
 }
+
+export type ProxyHeader = NonNullable<TrustedProxies['header']>
+
+export const PROXY_HEADERS: readonly ProxyHeader[] = ['x-forwarded-for', 'forwarded']
 
 type Key = keyof SettingValues
 
@@ -67,6 +74,12 @@ const redirectTarget = (name: string, value: string | true): RedirectTarget => {
   throw usageError(`${name} ${REDIRECT_TARGET_RULE}, and not '${value}'.`)
 }
 
+const proxyHeader = (name: string, value: string | true): ProxyHeader => {
+  const header = PROXY_HEADERS.find((each) => each === String(value).toLowerCase())
+  if (header !== undefined) return header
+  throw usageError(`${name} must be ${PROXY_HEADERS.join(' or ')}, and not '${value}'.`)
+}
+
 const yesOrNo = (name: string, value: string | true): boolean => {
   if (value === true || value === '1' || value === 'true') return true
   if (value === '0' || value === 'false') return false
@@ -93,6 +106,7 @@ const PARSERS: { readonly [K in Key]-?: Parse<K> } = {
   redirectFrom: whole(0, MAX_PORT),
   redirectTo: redirectTarget,
   trustedProxies: list,
+  proxyHeader,
   logLevel,
   hsts: yesOrNo,
 }

@@ -207,6 +207,21 @@ describe('the settings of TLS and proxies', () => {
   it('have a list of proxies, divided by commas', () => {
     const flags = { ...parseFlags({ trustedProxies: '10.0.0.0/8, ::1' }), dev: true }
     expect(settingsOf({ flags }).node).toMatchObject({ trustedProxies: ['10.0.0.0/8', '::1'] })
+    const config: CheckedConfig = { trustedProxies: { addresses: ['::1'], header: 'x-forwarded-for' } }
+    expect(
+      settingsOf({ flags: { ...parseFlags({ proxyHeader: 'Forwarded' }), dev: true }, config }).node,
+    ).toMatchObject({
+      trustedProxies: { addresses: ['::1'], header: 'forwarded' },
+    })
+    expect(settingsOf({ flags, config }).node).toMatchObject({
+      trustedProxies: { addresses: ['10.0.0.0/8', '::1'], header: 'x-forwarded-for' },
+    })
+    expect(sentence(() => parseFlags({ proxyHeader: 'x-real-ip' }))).toBe(
+      "--proxy-header must be x-forwarded-for or forwarded, and not 'x-real-ip'.",
+    )
+    expect(sentence(() => settingsOf({ flags: { ...parseFlags({ proxyHeader: 'forwarded' }), dev: true } }))).toBe(
+      '--proxy-header says in which header proxies are believed, so it needs --trusted-proxies too.',
+    )
     expect(sentence(() => parseFlags({ trustedProxies: '::1,' }))).toBe(
       'An item of --trusted-proxies must not be empty.',
     )

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import type { Limits, LogLevel, TidingsOptions, TokenOptions } from '@tidings/server'
 import { usageError } from '../exit.js'
 import type { CertificateFiles } from './certificate.js'
+import type { CheckedConfig } from './check-config.js'
 import type { LoadedConfig } from './config-file.js'
 import { pathProblem } from './paths.js'
 import type { RedirectTarget } from './redirect-target.js'
@@ -52,6 +53,9 @@ export const DEFAULT_PORT = 8080
 export const DEFAULT_DATA = 'tidings-data'
 const LOOPBACK_HOSTS = ['127.0.0.1', '::1', 'localhost']
 
+/** Settings of which one source is taken as it is. */
+type PlainKey = 'host' | 'port' | 'dev' | 'echo' | 'workers' | 'logLevel' | 'hsts'
+
 /**
  * One value for each setting (`tokens` has been put together before): the flag's, the environment's, the file's, the default, in that order. Throws CommandError
  * for settings that do not go together.
@@ -64,13 +68,12 @@ export const resolveSettings = (
   tokens?: TokenOptions,
 ): Settings => {
   const config = file?.config ?? {}
-  const first = <Key extends 'host' | 'port' | 'dev' | 'echo' | 'trustedProxies' | 'workers' | 'logLevel' | 'hsts'>(
-    key: Key,
-  ): SettingValues[Key] => flags[key] ?? environment[key] ?? config[key]
+  const plain: Pick<CheckedConfig, PlainKey> = config
+  const first = <Key extends PlainKey>(key: Key): SettingValues[Key] => flags[key] ?? environment[key] ?? plain[key]
   const host = first('host') ?? DEFAULT_HOST
   const dev = first('dev') ?? false
   const echo = first('echo')
-  const trustedProxies = first('trustedProxies')
+  const trustedProxies = resolveProxies(flags, environment, config.trustedProxies)
   const { contract, allow, authenticate, origins, hosts, compression, heartbeat, presenceGraceMs } = config
   const limits = {
     ...config.limits,
@@ -130,6 +133,20 @@ const resolveStore = (sources: readonly Pick<SettingValues, 'data' | 'memory'>[]
     if (memory === false) isMemoryOpen = false
   }
   return { kind: 'disk', dir: resolve(workingDir, DEFAULT_DATA) }
+}
+
+/** A flag's or variable's header also goes with the file's addresses, and the other way round. */
+const resolveProxies = (
+  flags: SettingValues,
+  environment: SettingValues,
+  given: TidingsOptions['trustedProxies'],
+): TidingsOptions['trustedProxies'] => {
+  const file = given === undefined || 'addresses' in given ? given : { addresses: given }
+  const addresses = flags.trustedProxies ?? environment.trustedProxies ?? file?.addresses
+  const header = flags.proxyHeader ?? environment.proxyHeader ?? file?.header
+  if (header === undefined) return addresses
+  if (addresses !== undefined) return { addresses, header }
+  throw usageError('--proxy-header says in which header proxies are believed, so it needs --trusted-proxies too.')
 }
 
 type TlsKey = 'tlsCert' | 'tlsKey' | 'redirectFrom' | 'redirectTo'

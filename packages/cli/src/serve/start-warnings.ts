@@ -36,4 +36,5 @@ const hstsUnderDev = ({ hsts, dev }: Settings): string | undefined =>
     ? 'hsts (--hsts) has no effect under --dev: browsers would refuse every other server of this machine without TLS.'
     : undefined
 
-const hasProxies = ({ trustedProxies }: Settings['node']): boolean => (trustedProxies?.length ?? 0) > 0
+const hasProxies = ({ trustedProxies = [] }: Settings['node']): boolean =>
+  ('addresses' in trustedProxies ? trustedProxies.addresses : trustedProxies).length > 0

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { memory } from '../backend/memory/index.js'
 import { connect, start } from '../node.fixture.js'
 import { checkOptions } from '../options-check.js'
+import type { ForwardingHeader } from './client-address.js'
 import { admitHandshake } from './admission.js'
 
 const request = (headers: Readonly<Record<string, string>>, remoteAddress = '127.0.0.1', encrypted = false) =>
@@ -10,8 +11,13 @@ const request = (headers: Readonly<Record<string, string>>, remoteAddress = '127
 
 const isTrustedProxy = (address: string): boolean => address === '10.0.0.1'
 
-const code = (from: IncomingMessage, dev = false, origins: readonly string[] = [], hosts?: readonly string[]): string =>
-  admitHandshake(from, { dev, origins, hosts, isTrustedProxy })?.code ?? 'let in'
+const code = (
+  from: IncomingMessage,
+  dev = false,
+  origins: readonly string[] = [],
+  hosts?: readonly string[],
+  proxyHeader: ForwardingHeader = 'x-forwarded-for',
+): string => admitHandshake(from, { dev, origins, hosts, isTrustedProxy, proxyHeader })?.code ?? 'let in'
 
 describe('a handshake', () => {
   test.each([
@@ -179,33 +185,13 @@ describe('a page of the server’s own host', () => {
       'let in',
       'let in',
     ],
-    ['TLS, said the new way', PROXY, false, { forwarded: 'for=192.0.2.1;proto=https' }, 'foreign-origin', 'let in'],
+    ['what only Forwarded says is TLS', PROXY, false, { forwarded: 'proto=https' }, 'let in', 'let in'],
     [
-      'TLS, said the new way in quotes',
-      PROXY,
-      false,
-      { forwarded: 'Proto="https";for=a, proto=http' },
-      'foreign-origin',
-      'let in',
-    ],
-    ['plain, said the new way', PROXY, false, { forwarded: 'for=192.0.2.1;proto=http' }, 'let in', 'let in'],
-    ['what says nothing of it the new way', PROXY, false, { forwarded: 'for=192.0.2.1' }, 'let in', 'let in'],
-    ['what says it twice', PROXY, false, { forwarded: 'proto=https;proto=https' }, 'let in', 'let in'],
-    ['what is malformed', PROXY, false, { forwarded: 'proto=https;;' }, 'let in', 'let in'],
-    [
-      'two headers that agree',
-      PROXY,
-      false,
-      { 'x-forwarded-proto': 'https', forwarded: 'proto=https' },
-      'foreign-origin',
-      'let in',
-    ],
-    [
-      'two headers that differ',
+      'TLS, and a Forwarded that says otherwise',
       PROXY,
       false,
       { 'x-forwarded-proto': 'https', forwarded: 'proto=http' },
-      'let in',
+      'foreign-origin',
       'let in',
     ],
     ['an empty header', PROXY, false, { 'x-forwarded-proto': '' }, 'let in', 'let in'],
@@ -214,6 +200,21 @@ describe('a page of the server’s own host', () => {
     const of = (origin: string) => code(request({ host: 'a.example', origin, ...headers }, address, encrypted))
     expect([of('http://a.example'), of('https://a.example')]).toEqual([ofHttp, ofHttps])
     expect(of('https://b.example')).toBe('foreign-origin')
+  })
+
+  test.each([
+    ['TLS', 'for=192.0.2.1;proto=https', 'foreign-origin'],
+    ['TLS in quotes', 'Proto="https";for=a, proto=http', 'foreign-origin'],
+    ['no TLS', 'for=192.0.2.1;proto=http', 'let in'],
+    ['nothing', 'for=192.0.2.1', 'let in'],
+    ['it twice', 'proto=https;proto=https', 'let in'],
+    ['what is malformed', 'proto=https;;', 'let in'],
+  ])('over a proxy that says %s in Forwarded, where that is believed', (_name, forwarded, ofHttp) => {
+    for (const other of [{}, { 'x-forwarded-proto': 'https' }, { 'x-forwarded-proto': 'http' }]) {
+      const of = (origin: string) =>
+        code(request({ host: 'a.example', origin, forwarded, ...other }, PROXY), false, [], undefined, 'forwarded')
+      expect([of('http://a.example'), of('https://a.example')]).toEqual([ofHttp, 'let in'])
+    }
   })
 
   test('is let in over plain http to a server with TLS when it is listed', () => {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { isLoopbackAddress } from './address-group.js'
-import type { IsTrustedProxy } from './client-address.js'
+import type { ForwardingHeader, IsTrustedProxy } from './client-address.js'
 import { type Origin, parseOrigin } from './origin.js'
 import { isServedOverTls } from './served-over-tls.js'
 
@@ -25,7 +25,7 @@ const hostName = (host: string): string => host.replace(/:\d+$/, '').toLowerCase
  */
 const originRefusal = (
   request: IncomingMessage,
-  { origins, hosts, isTrustedProxy }: AdmissionRules,
+  { origins, hosts, isTrustedProxy, proxyHeader }: AdmissionRules,
 ): HandshakeRefusal | undefined => {
   const { origin, host } = request.headers
   if (origin === undefined) return undefined
@@ -34,7 +34,7 @@ const originRefusal = (
   if (origins.includes(page.text)) return undefined
   if (!isOwnHost(page, host)) return FOREIGN_HOST
   if (hosts !== undefined && !hosts.includes(page.hostname)) return STRANGE_HOST
-  return page.scheme === 'https' || !isServedOverTls(request, isTrustedProxy) ? undefined : PLAIN_PAGE
+  return page.scheme === 'https' || !isServedOverTls(request, isTrustedProxy, proxyHeader) ? undefined : PLAIN_PAGE
 }
 
 /** A server that speaks HTTP has pages of http and https only, however an app's own scheme names its host. */
@@ -78,6 +78,7 @@ export interface AdmissionRules {
   readonly origins: readonly string[]
   readonly hosts: readonly string[] | undefined
   readonly isTrustedProxy: IsTrustedProxy
+  readonly proxyHeader: ForwardingHeader
 }
 
 /** Decides on a handshake before it becomes a connection; undefined lets it in. */

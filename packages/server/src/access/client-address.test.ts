@@ -1,7 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { connect, start } from '../node.fixture.js'
-import { canonicalAddress, clientAddress, type IsTrustedProxy, trustedProxyCheck } from './client-address.js'
+import { connect, LoggedLines, start } from '../node.fixture.js'
+import {
+  canonicalAddress,
+  clientAddress,
+  FORWARDING_HEADERS,
+  type ForwardingHeader,
+  isExempt,
+  type IsTrustedProxy,
+  trustedProxyCheck,
+} from './client-address.js'
 
 const trusting = (...entries: readonly string[]): IsTrustedProxy => {
   const check = trustedProxyCheck(entries)
@@ -43,35 +51,42 @@ describe('the client’s address', () => {
       '1.1.1.1',
     ],
     ['what is just out of that range', '2001:db8:ac00::1', { 'x-forwarded-for': '1.1.1.1' }, '2001:db8:ac00::1'],
-    ['Forwarded', '10.0.0.1', { forwarded: 'for=1.1.1.1, FOR="192.0.2.7:80";proto=https;by=10.0.0.1' }, '192.0.2.7'],
-    ['Forwarded with IPv6', '10.0.0.1', { forwarded: 'proto=https; for="[2001:db8::7]:80"' }, '2001:db8::7'],
-    ['the proxy for a hidden one', '10.0.0.1', { forwarded: 'for=1.1.1.1, for=_secret' }, '10.0.0.1'],
-    ['the proxy for IPv6 without brackets', '10.0.0.1', { forwarded: 'for="2001:db8::7"' }, '10.0.0.1'],
-    ['the proxy for an element with two', '10.0.0.1', { forwarded: 'for=1.1.1.1;for=2.2.2.2' }, '10.0.0.1'],
+    ['the proxy when only the other header came', '10.0.0.1', { forwarded: 'for=192.0.2.7' }, '10.0.0.1'],
     [
-      'what the proxy said after an open quote',
+      'the believed one, whatever a client wrote into the other',
       '10.0.0.1',
-      { forwarded: 'for=1.1.1.1;by=", for=192.0.2.7' },
+      { 'x-forwarded-for': '192.0.2.7', forwarded: 'for=127.0.0.1' },
       '192.0.2.7',
     ],
-    [
-      'the proxy when the headers differ',
-      '10.0.0.1',
-      { 'x-forwarded-for': '192.0.2.7', forwarded: 'for=1.1.1.1' },
-      '10.0.0.1',
-    ],
-    ['what both headers say', '10.0.0.1', { 'x-forwarded-for': '192.0.2.7', forwarded: 'for=192.0.2.7' }, '192.0.2.7'],
+    ['the believed one beside nonsense', '10.0.0.1', { 'x-forwarded-for': '192.0.2.7', forwarded: 'x' }, '192.0.2.7'],
     ['nothing where there is no address', undefined, { 'x-forwarded-for': '1.1.1.1' }, ''],
   ])('is %s', (_name, peer, headers, expected) => {
     expect(clientAddress(peer, headers, PROXIES)).toBe(expected)
+  })
+
+  test.each([
+    ['what it says', 'for=1.1.1.1, FOR="192.0.2.7:80";proto=https;by=10.0.0.1', '192.0.2.7'],
+    ['IPv6', 'proto=https; for="[2001:db8::7]:80"', '2001:db8::7'],
+    ['the proxy for a hidden client', 'for=1.1.1.1, for=_secret', '10.0.0.1'],
+    ['the proxy for IPv6 without brackets', 'for="2001:db8::7"', '10.0.0.1'],
+    ['the proxy for an element with two', 'for=1.1.1.1;for=2.2.2.2', '10.0.0.1'],
+    ['what the proxy said after an open quote', 'for=1.1.1.1;by=", for=192.0.2.7', '192.0.2.7'],
+    ['the proxy for nonsense', 'x', '10.0.0.1'],
+    ['the proxy for nothing', '', '10.0.0.1'],
+  ])('where Forwarded is believed is %s', (_name, forwarded, expected) => {
+    for (const other of [{}, { 'x-forwarded-for': '127.0.0.1' }, { 'x-forwarded-for': 'x' }]) {
+      expect(clientAddress('10.0.0.1', { forwarded, ...other }, PROXIES, 'forwarded')).toBe(expected)
+    }
+    expect(clientAddress('192.0.2.1', { forwarded }, PROXIES, 'forwarded')).toBe('192.0.2.1')
   })
 
   test('is never what a client wrote left of what a proxy appended', () => {
     const left = fc.oneof(fc.string(), fc.constantFrom('"', 'for="', '1.1.1.1', 'for=1.1.1.1', '[', '\\"', ';', ','))
     fc.assert(
       fc.property(left, (text) => {
-        const headers = [{ 'x-forwarded-for': `${text}, 192.0.2.7` }, { forwarded: `${text}, for=192.0.2.7` }]
-        for (const header of headers) expect(clientAddress('10.0.0.1', header, PROXIES)).toBe('192.0.2.7')
+        const headers = { 'x-forwarded-for': `${text}, 192.0.2.7`, forwarded: `${text}, for=192.0.2.8` }
+        expect(clientAddress('10.0.0.1', headers, PROXIES)).toBe('192.0.2.7')
+        expect(clientAddress('10.0.0.1', headers, PROXIES, 'forwarded')).toBe('192.0.2.8')
       }),
     )
   })
@@ -80,8 +95,10 @@ describe('the client’s address', () => {
     const text = fc.oneof(fc.string(), fc.stringMatching(/^[\d.:a-f[\]"=;, for]*$/))
     fc.assert(
       fc.property(text, text, (forwardedFor, forwarded) => {
-        const address = clientAddress('10.0.0.1', { 'x-forwarded-for': forwardedFor, forwarded }, PROXIES)
-        expect(canonicalAddress(address)).toBe(address)
+        for (const header of FORWARDING_HEADERS) {
+          const address = clientAddress('10.0.0.1', { 'x-forwarded-for': forwardedFor, forwarded }, PROXIES, header)
+          expect(canonicalAddress(address)).toBe(address)
+        }
       }),
     )
   })
@@ -132,4 +149,82 @@ test('a node believes the proxies it was told of, and tells authenticate', async
     await connect(node, { headers })
   }
   expect(seen).toEqual(['192.0.2.7', '127.0.0.1', '127.0.0.1'])
+})
+
+test('a connection is exempt from limits per address when it comes from this machine and from no trusted proxy', () => {
+  const cases = ['127.0.0.1', '127.9.9.9', '::ffff:127.0.0.1', '::1', '192.0.2.1', '', undefined]
+  const trustsSome = trusting('127.0.0.1', '192.0.2.1')
+  expect(cases.map((address) => isExempt(address, trusting()))).toEqual([true, true, true, true, false, false, false])
+  expect(cases.map((address) => isExempt(address, trustsSome))).toEqual([false, true, false, true, false, false, false])
+})
+
+describe('behind a trusted proxy on this machine', () => {
+  const LIMIT = 3
+  const PROXY: readonly (readonly [string, Readonly<Record<string, string>>, string, ForwardingHeader])[] = [
+    [
+      'a Forwarded of its own that is nonsense',
+      { 'x-forwarded-for': '192.0.2.7', forwarded: 'x' },
+      '192.0.2.7',
+      'x-forwarded-for',
+    ],
+    [
+      'a Forwarded of its own',
+      { 'x-forwarded-for': '192.0.2.7', forwarded: 'for=127.0.0.1' },
+      '192.0.2.7',
+      'x-forwarded-for',
+    ],
+    ['no address', {}, '127.0.0.1', 'x-forwarded-for'],
+    ['only the other header', { forwarded: 'for=127.0.0.5' }, '127.0.0.1', 'x-forwarded-for'],
+    ['a hidden address', { 'x-forwarded-for': 'unknown' }, '127.0.0.1', 'x-forwarded-for'],
+    ['an empty header', { 'x-forwarded-for': '' }, '127.0.0.1', 'x-forwarded-for'],
+    ['the proxy’s own address', { 'x-forwarded-for': '127.0.0.1' }, '127.0.0.1', 'x-forwarded-for'],
+    ['another address of this machine', { 'x-forwarded-for': '::ffff:127.0.0.9' }, '127.0.0.9', 'x-forwarded-for'],
+    [
+      'an X-Forwarded-For of its own',
+      { forwarded: 'for=192.0.2.7', 'x-forwarded-for': '127.0.0.9' },
+      '192.0.2.7',
+      'forwarded',
+    ],
+    ['a Forwarded that is nonsense', { forwarded: 'x', 'x-forwarded-for': '127.0.0.9' }, '127.0.0.1', 'forwarded'],
+  ]
+
+  test.each(PROXY)('a client with %s is counted like any other', async (_name, headers, expected, header) => {
+    const seen: string[] = []
+    const node = await start({
+      limits: { maxConnectionsPerAddress: LIMIT },
+      trustedProxies: header === 'forwarded' ? { addresses: ['127.0.0.1'], header } : ['127.0.0.1'],
+      authenticate: ({ remoteAddress }) => {
+        seen.push(remoteAddress)
+        return null
+      },
+      logger: new LoggedLines(),
+    })
+    for (let times = 0; times < LIMIT; times++) await connect(node, { headers })
+    await expect(connect(node, { headers })).rejects.toThrow('429')
+    expect(new Set(seen)).toEqual(new Set([expected]))
+  })
+
+  test('the operator is warned once of each header that is not believed, and once of one that is missing', async () => {
+    const logger = new LoggedLines()
+    const node = await start({ trustedProxies: ['127.0.0.1'], logger })
+    const fine = { 'x-forwarded-for': '192.0.2.7', 'x-forwarded-proto': 'https' }
+    await connect(node, { headers: fine })
+    expect(logger.lines).toEqual([])
+    for (let times = 0; times < 2; times++) {
+      await connect(node, { headers: { ...fine, forwarded: 'for=1.1.1.1' } })
+      await connect(node)
+    }
+    expect(logger.lines).toEqual([
+      {
+        level: 'warn',
+        text: expect.stringContaining('not believed') as string,
+        fields: { header: 'forwarded', believed: 'x-forwarded-for', proxy: '127.0.0.1' },
+      },
+      {
+        level: 'warn',
+        text: expect.stringContaining('does not say where its client comes from') as string,
+        fields: { header: 'x-forwarded-for', proxy: '127.0.0.1' },
+      },
+    ])
+  })
 })

@@ -1,4 +1,5 @@
 import { BlockList, isIP, SocketAddress } from 'node:net'
+import { isLoopbackAddress } from './address-group.js'
 import { forwardedParameter } from './forwarded.js'
 
 /** Says whether a proxy at this address is believed. The address must be one that `canonicalAddress` gave. */
@@ -37,40 +38,56 @@ export const trustedProxyCheck = (entries: readonly string[]): IsTrustedProxy | 
   return entries.length === 0 ? () => false : (address) => list.check(address, family(address))
 }
 
+/** A header in which proxies say where a client comes from. A node believes one of them. */
+export type ForwardingHeader = 'x-forwarded-for' | 'forwarded'
+
+export const FORWARDING_HEADERS: readonly ForwardingHeader[] = ['x-forwarded-for', 'forwarded']
+
+type Headers = Readonly<Record<string, string | readonly string[] | undefined>>
+
 /**
- * Where a client comes from: the address of the connection, or if a trusted proxy has that, the rightmost one in
- * `X-Forwarded-For` or `Forwarded` (RFC 7239) that is no trusted proxy's. What stands left of it anybody can have written.
- * What is malformed ends the way back: the last proxy before it is the answer. A proxy sets one header and may pass the
- * client's own other one on, so when both come and differ neither is believed. Never throws; '' if there is no address.
+ * Gives the address of a client: the connection's, or, when a trusted proxy has that, the one in the believed header. '' if there is
+ * no address. A proxy whose header is missing or malformed counts as the client itself. Never throws.
  */
 export const clientAddress = (
   remoteAddress: string | undefined,
-  headers: Readonly<Record<string, string | readonly string[] | undefined>>,
+  headers: Headers,
   isTrusted: IsTrustedProxy,
+  header: ForwardingHeader = 'x-forwarded-for',
 ): string => {
   const peer = canonicalAddress(remoteAddress ?? '')
   if (peer === undefined || !isTrusted(peer)) return peer ?? ''
-  const { 'x-forwarded-for': forwardedFor, forwarded } = headers
-  const answers = [
-    ...(forwardedFor === undefined ? [] : [wayBack(peer, String(forwardedFor), hostOf, isTrusted)]),
-    ...(forwarded === undefined ? [] : [wayBack(peer, String(forwarded), forwardedHost, isTrusted)]),
-  ]
-  const [answer = peer] = answers
-  return answers.every((other) => other === answer) ? answer : peer
+  return forwardedAddress(headers, isTrusted, header) ?? peer
 }
 
-const wayBack = (
-  peer: string,
-  header: string,
-  parse: (hop: string) => string | undefined,
+/**
+ * Whether limits per address leave this connection alone: it comes from this machine, and from no proxy. Whoever comes through a
+ * proxy is counted, whatever address the proxy says or fails to say.
+ */
+export const isExempt = (remoteAddress: string | undefined, isTrusted: IsTrustedProxy): boolean => {
+  const peer = canonicalAddress(remoteAddress ?? '')
+  return peer !== undefined && isLoopbackAddress(peer) && !isTrusted(peer)
+}
+
+/**
+ * Reads the believed header of a trusted proxy: the rightmost address that is no trusted proxy's, because anybody can have written
+ * what stands left of it. At a malformed entry the last proxy before it is the answer. undefined: the header is missing, or its
+ * last entry is malformed.
+ */
+export const forwardedAddress = (
+  headers: Headers,
   isTrusted: IsTrustedProxy,
-): string => {
-  let last = peer
-  for (const hop of header.split(',').reverse()) {
+  header: ForwardingHeader,
+): string | undefined => {
+  const parse = header === 'forwarded' ? forwardedHost : hostOf
+  let last: string | undefined
+  for (const hop of String(headers[header] ?? '')
+    .split(',')
+    .reverse()) {
     const address = parse(hop.trim())
     if (address === undefined) return last
-    if (!isTrusted(address)) return address
     last = address
+    if (!isTrusted(address)) return address
   }
   return last
 }

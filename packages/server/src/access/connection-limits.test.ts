@@ -4,7 +4,7 @@ import { handshake, RawClient, RawSocket } from '@tidings/testing'
 import { describe, expect, test } from 'vitest'
 import { afterTest, connect, LoggedLines, start, until } from '../node.fixture.js'
 import { addressGroup } from './address-group.js'
-import { ConnectionLimits } from './connection-limits.js'
+import { ConnectionLimits, type CountedAddress } from './connection-limits.js'
 
 const refused = async (port: number): Promise<readonly [number, unknown]> => {
   const raw = new RawSocket(port)
@@ -53,32 +53,39 @@ describe('a node with as many connections as it takes', () => {
   })
 })
 
+const from = (remoteAddress: string, isExempt = false): CountedAddress => ({ remoteAddress, isExempt })
+
 describe('an address with as many connections as one may', () => {
   test('is refused with its own code, and others are not', () => {
     const { limits, reached } = limited()
-    for (const address of ['192.0.2.1', '::ffff:192.0.2.1']) limits.opened(address)
-    expect(limits.refusal('192.0.2.1')).toMatchObject({ status: 429, code: 'too-many-from-address' })
-    expect(limits.refusal('192.0.2.2')).toBeUndefined()
-    limits.closed('192.0.2.1')
-    expect(limits.refusal('192.0.2.1')).toBeUndefined()
+    for (const address of ['192.0.2.1', '::ffff:192.0.2.1']) limits.opened(from(address))
+    expect(limits.refusal(from('192.0.2.1'))).toMatchObject({ status: 429, code: 'too-many-from-address' })
+    expect(limits.refusal(from('192.0.2.2'))).toBeUndefined()
+    limits.closed(from('192.0.2.1'))
+    expect(limits.refusal(from('192.0.2.1'))).toBeUndefined()
     expect(reached).toEqual(['maxConnectionsPerAddress'])
   })
 
   test('is one /64 of IPv6, whichever of its addresses come', () => {
     const { limits } = limited()
-    for (const address of ['2001:db8:0:1::1', '2001:db8:0:1:ffff::2']) limits.opened(address)
-    expect(limits.refusal('2001:db8::1:a:b:c:d')).toMatchObject({ status: 429 })
-    expect(limits.refusal('2001:db8:0:2::1')).toBeUndefined()
+    for (const address of ['2001:db8:0:1::1', '2001:db8:0:1:ffff::2']) limits.opened(from(address))
+    expect(limits.refusal(from('2001:db8::1:a:b:c:d'))).toMatchObject({ status: 429 })
+    expect(limits.refusal(from('2001:db8:0:2::1'))).toBeUndefined()
   })
 
   test('is not this machine, behind whose proxy everybody may be', () => {
     const { limits } = limited()
-    for (let times = 0; times < 4; times++) limits.opened('127.0.0.1')
-    expect(['127.0.0.1', '::1', '::ffff:127.0.0.1'].map((address) => limits.refusal(address))).toEqual([
-      undefined,
-      undefined,
-      undefined,
-    ])
+    const local = from('127.0.0.1', true)
+    for (let times = 0; times < 4; times++) limits.opened(local)
+    expect(limits.refusal(local)).toBeUndefined()
+    limits.closed(local)
+    expect(limits.refusal(from('127.0.0.1'))).toBeUndefined()
+  })
+
+  test('is this machine when the connection came through a trusted proxy on it', () => {
+    const { limits } = limited()
+    for (let times = 0; times < 2; times++) limits.opened(from('127.0.0.1'))
+    expect(limits.refusal(from('127.0.0.1'))).toMatchObject({ status: 429 })
   })
 
   // Only loopback addresses exist everywhere, so this test's server says what it was told.

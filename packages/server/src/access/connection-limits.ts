@@ -1,6 +1,7 @@
 import type { LimitReached } from '../observe/limits-reached.js'
 import type { Limits } from '../options.js'
-import { addressGroup, isLoopbackAddress } from './address-group.js'
+import type { Handshake } from '../transport/transport.js'
+import { addressGroup } from './address-group.js'
 import type { HandshakeRefusal } from './admission.js'
 
 const NODE_FULL: HandshakeRefusal = {
@@ -13,6 +14,9 @@ const ADDRESS_FULL: HandshakeRefusal = {
   code: 'too-many-from-address',
   message: 'your address has as many connections as one may',
 }
+
+/** Where a connection comes from. `isExempt`: it is not counted by address. */
+export type CountedAddress = Pick<Handshake, 'remoteAddress' | 'isExempt'>
 
 /** How many there are of each key; one without any costs nothing. */
 class Counts {
@@ -52,25 +56,25 @@ export class ConnectionLimits {
   }
 
   /** Why one more connection from this address is not taken; undefined: there is room. */
-  refusal(address: string): HandshakeRefusal | undefined {
+  refusal({ remoteAddress: address, isExempt }: CountedAddress): HandshakeRefusal | undefined {
     if (this.#count >= this.#limits.maxConnections) {
       this.#reached('maxConnections', address)
       return NODE_FULL
     }
-    if (isLoopbackAddress(address)) return undefined
+    if (isExempt) return undefined
     if (this.#addresses.of(addressGroup(address)) < this.#limits.maxConnectionsPerAddress) return undefined
     this.#reached('maxConnectionsPerAddress', address)
     return ADDRESS_FULL
   }
 
-  opened(address: string): void {
+  opened({ remoteAddress: address, isExempt }: CountedAddress): void {
     this.#count += 1
-    if (!isLoopbackAddress(address)) this.#addresses.add(addressGroup(address))
+    if (!isExempt) this.#addresses.add(addressGroup(address))
   }
 
-  closed(address: string): void {
+  closed({ remoteAddress: address, isExempt }: CountedAddress): void {
     this.#count -= 1
-    if (!isLoopbackAddress(address)) this.#addresses.remove(addressGroup(address))
+    if (!isExempt) this.#addresses.remove(addressGroup(address))
   }
 
   /** false: the user has as many as one may. */

@@ -11,6 +11,8 @@ export interface Handshake {
   /** Path and query as they were sent. */
   readonly url: string
   readonly remoteAddress: string
+  /** Limits per address leave it alone: it comes from this machine, and through no trusted proxy. */
+  readonly isExempt: boolean
   /** The Origin of the page that opened the connection, kept after `headers` are forgotten. Cut when it is long. */
   readonly origin: string | undefined
 }

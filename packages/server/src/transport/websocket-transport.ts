@@ -55,6 +55,8 @@ export interface WebSocketEndpoint {
   refused(request: IncomingMessage, refusal: { readonly code: string; readonly message: string }): void
   /** Where the client comes from, whatever the connection came through. */
   addressOf(request: IncomingMessage): string
+  /** Whether limits per address leave its connection alone. */
+  isExempt(request: IncomingMessage): boolean
   accept(connection: Connection): ConnectionHandler
   /** Once for each connection that was accepted: it is gone. */
   closed(connection: Connection): void
@@ -277,6 +279,7 @@ class WebSocketConnection implements Connection {
       headers: request.headers,
       url: request.url ?? '/',
       remoteAddress: endpoint.addressOf(request),
+      isExempt: endpoint.isExempt(request),
       origin: shortOrigin(request),
     }
     this.codec = codec

@@ -9,8 +9,11 @@ import type { TargetOptions } from './target.js'
 export interface AttackedNodeOptions {
   /** The command line of Tidings, such as `[process.execPath, 'tidings.js']`; `serve` and its options are added. */
   readonly program: readonly [string, ...string[]]
-  /** `tokens`: as strangers reach it, with keys, rules and compression. `dev`: the dev profile. */
-  readonly profile: 'tokens' | 'dev'
+  /**
+   * `tokens`: as strangers reach it, with keys, rules and compression. `proxied`: the same behind a proxy on this machine. `dev`: the
+   * dev profile.
+   */
+  readonly profile: 'tokens' | 'proxied' | 'dev'
   /** PEM files of a certificate for 127.0.0.1 and its key, and the authority that vouches for it. */
   readonly tls?: { readonly cert: string; readonly key: string; readonly ca: string }
 }
@@ -22,6 +25,8 @@ export interface AttackedNode {
   stop(): Promise<void>
 }
 
+/** The bystander and the attacker's first look come from the proxy's own address, and count too. */
+const PROXIED_CONNECTIONS = 10
 const LOOK_MS = 20
 const AUDIENCE = 'attacked'
 const ISSUER = 'https://issuer.example'
@@ -39,6 +44,10 @@ export const startAttackedNode = async ({ program, profile, tls }: AttackedNodeO
     origins: ['https://app.example', 'capacitor://localhost'],
     ...(tls === undefined ? undefined : { tlsCert: tls.cert, tlsKey: tls.key }),
     ...(profile === 'dev' ? { dev: true } : guarded(secret, publicKey)),
+    ...(profile === 'proxied' && {
+      trustedProxies: ['127.0.0.1'],
+      limits: { maxConnectionsPerAddress: PROXIED_CONNECTIONS },
+    }),
   }
   await writeFile(join(dir, 'tidings.config.json'), JSON.stringify(config))
   const port = await freePort()
@@ -60,6 +69,7 @@ export const startAttackedNode = async ({ program, profile, tls }: AttackedNodeO
   const target: TargetOptions = {
     url: `${tls === undefined ? 'ws' : 'wss'}://127.0.0.1:${port}/ws`,
     pid: node.pid,
+    ...(profile === 'proxied' && { proxiedConnections: PROXIED_CONNECTIONS }),
     ...(tls === undefined ? undefined : { ca: tls.ca }),
     ...(profile === 'dev'
       ? undefined

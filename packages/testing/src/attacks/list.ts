@@ -3,6 +3,7 @@ import { CLAIM_ATTACKS } from './claims.js'
 import { COMMAND_ATTACKS } from './commands.js'
 import { COMPRESSION_ATTACKS } from './compression.js'
 import { FLOOD_ATTACKS } from './floods.js'
+import { FORWARDING_ATTACKS } from './forwarding.js'
 import { FRAME_ATTACKS } from './frames.js'
 import { FUZZ_ATTACKS } from './fuzz.js'
 import { HISTORY_ATTACKS } from './history.js'
@@ -18,6 +19,7 @@ import { SIGNATURE_ATTACKS } from './signatures.js'
 /** All of them, in the order in which they are run. */
 export const ATTACKS: readonly Attack[] = [
   ...ORIGIN_ATTACKS,
+  ...FORWARDING_ATTACKS,
   ...SIGNATURE_ATTACKS,
   ...CLAIM_ATTACKS,
   ...REVOCATION_ATTACKS,

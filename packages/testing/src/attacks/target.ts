@@ -18,6 +18,8 @@ export interface TargetOptions {
   readonly token?: string
   /** Channels with one parameter, in which holders of the tokens may subscribe and publish. Default `chat:{room}`. */
   readonly pattern?: string
+  /** The node trusts this machine as its proxy, and this is its `maxConnectionsPerAddress`. */
+  readonly proxiedConnections?: number
   /** The node's process, whose memory is watched (Linux). */
   readonly pid?: number
   /** Attack a node on another machine too. Only do that to your own. Default false: loopback only. */
