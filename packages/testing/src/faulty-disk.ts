@@ -67,6 +67,7 @@ export class FaultyDisk {
     this.#opened = opened
     return {
       get: (table, key) => opened.committed.get(keyOf(table, key)),
+      lend: (table, key) => opened.committed.get(keyOf(table, key)),
       scan: (table, range) => scan(opened.committed, table, range),
       commit: (fill) => this.#commit(opened, fill),
       flushed: () => this.#flush(opened),

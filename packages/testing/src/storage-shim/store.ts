@@ -35,6 +35,7 @@ export const openLmdbStore = async (dir: string, mapBytes: number): Promise<Stor
   const store = await real.openLmdbStore(dir, mapBytes)
   return {
     get: (table, key) => store.get(table, key),
+    lend: (table, key) => store.lend(table, key),
     scan: (table, range) => store.scan(table, range),
     commit: (fill) => store.commit(fill),
     flushed: () => told(store.flushed()),

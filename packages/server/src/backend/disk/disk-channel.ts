@@ -91,7 +91,7 @@ export class DiskChannel implements ReadableLog {
   }
 
   cursorAt(offset: number): Cursor {
-    return { position: this.#positionOf(offset, this.#durable), offset }
+    return { position: this.#positionOf(offset, this.#durable.segments), offset }
   }
 
   offsetOf(position: Position): number | undefined {
@@ -116,17 +116,15 @@ export class DiskChannel implements ReadableLog {
   }
 
   *scan(first: number, step: 1 | -1): Iterable<StoredPublication> {
-    const [from, to] =
-      step === 1 ? [Math.max(first, this.floor + 1), this.tail] : [Math.min(first, this.tail), this.floor + 1]
-    if ((to - from) * step < 0) return
-    const range = { start: this.#keys.key(from), end: this.#keys.key(to), reverse: step === -1 }
-    let expected = from
-    for (const { key, value } of this.#store.scan('log', range)) {
-      if (this.#keys.offsetOf(key) !== expected) break
-      yield this.#decode(expected, value)
-      expected += step
+    const { floor, tail } = this
+    const { segments } = this.#durable
+    let offset = step === 1 ? Math.max(first, floor + 1) : Math.min(first, tail)
+    for (; offset > floor && offset <= tail; offset += step) {
+      // One after the other: LMDB's own cursor copies each key and value, which costs more than to look each of them up.
+      const record = this.#store.lend('log', this.#keys.passingKey(offset))
+      if (record === undefined) throw this.#damaged(offset)
+      yield decodeRecord(record, offset, this.#positionOf(offset, segments))
     }
-    if (expected !== to + step) throw this.#damaged(expected)
   }
 
   rewindTo({ count = Infinity, ageMs = Infinity }: Rewind, now: number): number {
@@ -155,7 +153,7 @@ export class DiskChannel implements ReadableLog {
     this.#fresh.push(info)
     setInfo(record, info)
     writes.put('log', this.#keys.key(offset), record)
-    return { offset, position: this.#positionOf(offset, draft), time: info.time }
+    return { offset, position: this.#positionOf(offset, draft.segments), time: info.time }
   }
 
   /** Everything up to the tail is gone for readers. */
@@ -276,16 +274,12 @@ export class DiskChannel implements ReadableLog {
     if (offset === 0) return NOTHING
     const fresh = this.#fresh[offset - this.#durable.tail - 1]
     if (fresh !== undefined) return fresh
-    const stored = this.#store.get('log', this.#keys.key(offset))
+    const stored = this.#store.lend('log', this.#keys.passingKey(offset))
     if (stored === undefined) throw this.#damaged(offset)
     return decodeInfo(stored)
   }
 
-  #decode(offset: number, value: Buffer): StoredPublication {
-    return { ...decodeRecord(value), offset, position: this.#positionOf(offset, this.#durable) }
-  }
-
-  #positionOf(offset: number, { segments }: ChannelRecord): Position {
+  #positionOf(offset: number, segments: ChannelRecord['segments']): Position {
     const incarnation = incarnationOf(segments, offset, this.#lineage.current)
     return formatPosition(this.#lineage.nameOf(incarnation), offset)
   }

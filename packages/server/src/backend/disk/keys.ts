@@ -4,10 +4,12 @@ const OFFSET_BYTES = 6
 export class LogKeys {
   /** Also the channel's key in the table `channels`. */
   readonly prefix: Buffer
+  readonly #reused: Buffer
 
   constructor(channel: string) {
     const name = Buffer.from(channel)
     this.prefix = Buffer.concat([Uint8Array.of(name.length), name])
+    this.#reused = this.key(0)
   }
 
   key(offset: number): Buffer {
@@ -17,7 +19,9 @@ export class LogKeys {
     return key
   }
 
-  offsetOf(key: Uint8Array): number {
-    return Buffer.from(key.buffer, key.byteOffset, key.byteLength).readUIntBE(this.prefix.length, OFFSET_BYTES)
+  /** The same, in a buffer that the next call uses again. */
+  passingKey(offset: number): Buffer {
+    this.#reused.writeUIntBE(offset, this.prefix.length, OFFSET_BYTES)
+    return this.#reused
   }
 }

@@ -77,6 +77,10 @@ class LmdbStore implements Store {
     return this.#tables[table].get(key)
   }
 
+  lend(table: Table, key: Uint8Array): Buffer | undefined {
+    return this.#tables[table].getBinaryFast(key)
+  }
+
   *scan(table: Table, { start, end, reverse = false }: ScanRange): Iterable<StoredEntry> {
     const range = this.#tables[table].getRange({ start, end, reverse, inclusiveEnd: true })
     for (const { key, value } of range) yield { key: key as Uint8Array, value }

@@ -86,7 +86,8 @@ export class PublishJob implements Job {
     const listeners = this.#log?.listeners
     if (this.#place === undefined || listeners === undefined || listeners.count === 0) return
     const { offset, position, time } = this.#place
-    const { payload, publisher, id, key, tags, mutedFor } = this.#publication ?? decodeRecord(this.#record)
+    if (this.#publication === undefined) return listeners.tell(decodeRecord(this.#record, offset, position))
+    const { payload, publisher, id, key, tags, mutedFor } = this.#publication
     const stored: StoredPublication = { offset, position, time, payload, publisher, id }
     if (key === undefined && tags === undefined && mutedFor === undefined) return listeners.tell(stored)
     listeners.tell({

@@ -1,5 +1,5 @@
-import type { Tags } from '@tidings/protocol'
-import type { NewPublication } from '../backend.js'
+import type { Position, Tags } from '@tidings/protocol'
+import type { NewPublication, StoredPublication } from '../backend.js'
 import { payloadBytes } from '../publication-size.js'
 
 /**
@@ -26,9 +26,6 @@ export interface RecordInfo {
   /** Bytes of this and all earlier publications of the channel. */
   readonly totalBytes: number
 }
-
-/** A publication without its place, which the key says. */
-export type RecordContent = Omit<NewPublication, 'scope'>
 
 /** Without its RecordInfo, which is known later. */
 export const encodeRecord = (publication: NewPublication): Buffer => {
@@ -66,26 +63,31 @@ export const decodeInfo = (record: Buffer): RecordInfo => ({
   totalBytes: record.readUIntLE(7, 6),
 })
 
-/** Throws RangeError if the record is cut short. */
-export const decodeRecord = (record: Buffer): RecordContent & Pick<RecordInfo, 'time'> => {
+/**
+ * The publication of a record, with its place. Reading a page is mostly this, so it makes nothing that is not kept. Throws
+ * RangeError if the record is cut short.
+ */
+export const decodeRecord = (record: Buffer, offset: number, position: Position): StoredPublication => {
   const flags = record.readUInt8(0)
-  const ends = [HEADER_BYTES]
-  for (let field = 0; field < 4; field += 1) {
-    const end = (ends[field] ?? 0) + record.readUInt32LE(LENGTHS_AT + field * 4)
-    if (end > record.length) throw new RangeError('a stored publication is cut short')
-    ends.push(end)
-  }
-  const text = (field: number): string => record.toString('utf8', ends[field], ends[field + 1])
-  const payload = record.subarray(ends[4])
-  const idText = text(1)
-  const idEnd = (flags & IS_MUTED) === 0 ? idText.length : idText.lastIndexOf('\0')
+  const publisherEnd = HEADER_BYTES + record.readUInt32LE(LENGTHS_AT)
+  const idEnd = publisherEnd + record.readUInt32LE(LENGTHS_AT + 4)
+  const keyEnd = idEnd + record.readUInt32LE(LENGTHS_AT + 8)
+  const tagsEnd = keyEnd + record.readUInt32LE(LENGTHS_AT + 12)
+  // A store may lend a larger buffer than the record: its `length` is right, and nothing else.
+  const { length } = record
+  if (tagsEnd > length) throw new RangeError('a stored publication is cut short')
+  const time = record.readUIntLE(1, 6)
+  const isText = (flags & BYTES_PAYLOAD) === 0
+  const payload = isText ? record.toString('utf8', tagsEnd, length) : new Uint8Array(record.subarray(tagsEnd, length))
+  const publisher = (flags & HAS_PUBLISHER) === 0 ? null : record.toString('utf8', HEADER_BYTES, publisherEnd)
+  const id = record.toString('utf8', publisherEnd, idEnd)
+  if (flags < HAS_KEY) return { offset, position, time, payload, publisher, id }
+  const session = (flags & IS_MUTED) === 0 ? -1 : id.lastIndexOf('\0')
   return {
-    time: decodeInfo(record).time,
-    payload: (flags & BYTES_PAYLOAD) === 0 ? payload.toString('utf8') : new Uint8Array(payload),
-    publisher: (flags & HAS_PUBLISHER) === 0 ? null : text(0),
-    id: idText.slice(0, idEnd),
-    ...((flags & HAS_KEY) === 0 ? {} : { key: text(2) }),
-    ...((flags & HAS_TAGS) === 0 ? {} : { tags: JSON.parse(text(3)) as Tags }),
-    ...((flags & IS_MUTED) === 0 ? {} : { mutedFor: idText.slice(idEnd + 1) }),
+    ...{ offset, position, time, payload, publisher },
+    id: session === -1 ? id : id.slice(0, session),
+    ...((flags & HAS_KEY) !== 0 && { key: record.toString('utf8', idEnd, keyEnd) }),
+    ...((flags & HAS_TAGS) !== 0 && { tags: JSON.parse(record.toString('utf8', keyEnd, tagsEnd)) as Tags }),
+    ...(session !== -1 && { mutedFor: id.slice(session + 1) }),
   }
 }

@@ -47,6 +47,8 @@ export interface Room {
 export interface Store {
   /** What was committed, flushed or not. The buffer is the caller's. */
   get(table: Table, key: Uint8Array): Buffer | undefined
+  /** As `get`, without a copy: the buffer is the store's, and holds the value until the store is asked again. */
+  lend(table: Table, key: Uint8Array): Buffer | undefined
   /** Entries of one snapshot, in key order; must be used up or left in the turn it was made in. */
   scan(table: Table, range: ScanRange): Iterable<StoredEntry>
   /**
