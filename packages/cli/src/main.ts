@@ -18,7 +18,9 @@ const createProgram = (): Command => {
     .helpOption('-h, --help', 'print this')
     .helpCommand('help [command]', 'print the help of a command')
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'tidings: ')) })
+    .configureOutput({
+      outputError: (text, write) => write(`${oneLine(text.replace(/^error: /, 'tidings: ').trim())}\n`),
+    })
     .addHelpText('after', programHelp('tidings serve --dev', `tidings publish chat:lobby '{"text":"hi"}'`))
   addServe(program)
   addPublish(program)

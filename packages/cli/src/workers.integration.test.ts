@@ -95,7 +95,10 @@ describe('tidings serve --workers', () => {
     run.kill(signal)
     // As a terminal does.
     for (const pid of workers) process.kill(pid, signal)
-    expect(await run.ended).toMatchObject({ exitCode: 0, stderr: 'Saying goodbye to the clients.\n' })
+    const { exitCode, stderr } = await run.ended
+    expect(exitCode).toBe(0)
+    // Nothing else, but that this machine allows few files.
+    expect(stderr).toMatch(/^(\{.*This process may open.*\}\n)?Saying goodbye to the clients\.\n$/)
     for (const one of subscribers) await one.until(({ stderr }) => stderr.includes('shutdown'))
     expect(workers.filter(isRunning)).toEqual([])
   })
