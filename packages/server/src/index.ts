@@ -38,6 +38,7 @@ export type {
   RemoteFailure,
 } from './channel-handle.js'
 export { type Clock, systemClock } from './clock.js'
+export { answerBadRequests } from './http/answer-bad-requests.js'
 export { type Health, type HealthStatus, respondHealth } from './http/health.js'
 export { OpenFiles, openFilesProblem } from './limits/open-files.js'
 export type { CountedLimit } from './observe/limits-reached.js'
@@ -74,3 +75,5 @@ export {
 } from './options.js'
 export { OptionsError } from './options-error.js'
 export { createTidings, type Tidings } from './tidings.js'
+export { type Refusal as HttpRefusal } from './transport/answer-raw.js'
+export { checkRequest } from './transport/request-head.js'

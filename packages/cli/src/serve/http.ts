@@ -1,9 +1,8 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
 import type { AddressInfo, Server as NetServer } from 'node:net'
-import type { Duplex } from 'node:stream'
 import type { SecureContextOptions } from 'node:tls'
-import { devRefusal, type Tidings } from '@tidings/server'
+import { answerBadRequests, checkRequest, devRefusal, type Tidings } from '@tidings/server'
 import { CommandError, EXIT, sentenceOf, systemCode } from '../exit.js'
 import { hstsFor } from './hsts.js'
 import { HEALTH_PATH, REVOCATIONS_PATH, WEBSOCKET_PATH } from './paths.js'
@@ -36,8 +35,8 @@ export const HTTP_TIMEOUTS: HttpTimeouts = {
 
 /** The HTTP server with health, revocations and pages; WebSockets are attached to it by others. It does not listen yet. */
 export const createHttpServer = (parts: HttpParts, timeouts = HTTP_TIMEOUTS): Server => {
-  const server = createServer(timeouts, listenerOf(parts))
-  server.on('clientError', endBadRequest)
+  const server = createServer({ ...timeouts, ...OWN_CHECKS }, listenerOf(parts))
+  answerBadRequests(server)
   return server
 }
 
@@ -47,9 +46,9 @@ export const createTlsServer = (
   context: SecureContextOptions,
   timeouts = HTTP_TIMEOUTS,
 ): HttpsServer => {
-  const options = { ...timeouts, ...context, handshakeTimeout: timeouts.headersTimeout }
+  const options = { ...timeouts, ...OWN_CHECKS, ...context, handshakeTimeout: timeouts.headersTimeout }
   const server = createHttpsServer(options, listenerOf(parts))
-  server.on('clientError', endBadRequest)
+  answerBadRequests(server)
   // A handshake that failed or took too long: there is nothing that the peer could read.
   server.on('tlsClientError', (_error, socket) => socket.destroy())
   return server
@@ -70,36 +69,20 @@ const listenerOf =
     }
   }
 
-/** For 'clientError': what is not HTTP, or too slow. */
-export const endBadRequest = (error: Error, socket: Duplex): void => {
-  const [status, text] = CLIENT_ERRORS[systemCode(error) ?? ''] ?? [400, 'Bad Request']
-  endWith(socket, status, text)
-}
-
-const CLIENT_ERRORS: Readonly<Record<string, readonly [number, string]>> = {
-  HPE_HEADER_OVERFLOW: [431, 'Request Header Fields Too Large'],
-  ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request Timeout'],
-}
-
-/** The last words on a connection; a peer that does not take them is cut off. */
-const endWith = (socket: Duplex, status: number, text: string): void => {
-  if (!socket.writable) {
-    socket.destroy()
-    return
-  }
-  socket.end(`HTTP/1.1 ${status} ${text}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`, () => socket.destroy())
-}
+/** Node would answer a request without a Host by itself, without saying why; `checkRequest` does. */
+export const OWN_CHECKS = { requireHostHeader: false }
 
 const answer = (parts: HttpParts, request: IncomingMessage, response: ServerResponse): void => {
   const { health, revocations, servePages, dev, echo } = parts
+  const refusal = checkRequest(request) ?? (dev ? devRefusal(request) : undefined)
   const path = pathOf(request.url ?? '/')
-  const refusal = dev ? devRefusal(request) : undefined
   const notFound = (): void => respond(response, 404, 'not-found', 'there is nothing on this path')
   const unavailable = (): void => respond(response, 503, 'unavailable', 'this cannot be served now')
   if (refusal !== undefined) {
     respond(response, refusal.status, refusal.code, refusal.message)
   } else if (path === WEBSOCKET_PATH || path === echo) {
     response.setHeader('upgrade', 'websocket')
+    response.setHeader('connection', response.shouldKeepAlive ? 'Upgrade' : 'Upgrade, close')
     respond(response, 426, 'upgrade-required', 'this address speaks WebSocket')
   } else if (path === REVOCATIONS_PATH) {
     revocations.respondRevocation(request, response)
@@ -113,7 +96,7 @@ const answer = (parts: HttpParts, request: IncomingMessage, response: ServerResp
   }
 }
 
-const respond = (response: ServerResponse, status: number, code: string, message: string): void => {
+export const respond = (response: ServerResponse, status: number, code: string, message: string): void => {
   const body = `${JSON.stringify({ code, message })}\n`
   response.writeHead(status, {
     'content-type': 'application/json; charset=utf-8',

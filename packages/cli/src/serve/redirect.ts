@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http'
-import { endBadRequest, HTTP_TIMEOUTS } from './http.js'
+import { answerBadRequests, checkRequest } from '@tidings/server'
+import { HTTP_TIMEOUTS, OWN_CHECKS, respond } from './http.js'
 import type { RedirectTarget } from './redirect-target.js'
 
 const HTTPS_PORT = 443
@@ -11,18 +12,22 @@ const PATH = /^\/[\x21-\x7e]*$/
 /** Answers everything with 308 to the same path over https at the target, and serves nothing else. Does not listen yet. */
 export const createRedirectServer = (target: RedirectTarget, timeouts = HTTP_TIMEOUTS): Server => {
   const originFor = originOf(target)
-  const server = createServer(timeouts, (request, response) => {
-    const name = HOST.exec(request.headers.host ?? '')?.[1]
-    const path = request.url ?? ''
+  const server = createServer({ ...timeouts, ...OWN_CHECKS }, (request, response) => {
     response.setHeader('connection', 'close')
-    response.setHeader('content-length', 0)
-    if (name === undefined || !PATH.test(path)) {
-      response.writeHead(400).end()
+    const refusal = checkRequest(request)
+    if (refusal !== undefined) {
+      respond(response, refusal.status, refusal.code, refusal.message)
       return
     }
-    response.writeHead(308, { location: originFor(name) + path }).end()
+    const name = HOST.exec(request.headers.host ?? '')?.[1]
+    const path = request.url ?? ''
+    if (name === undefined || !PATH.test(path)) {
+      respond(response, 400, 'bad-request', 'the Host or the path is not one that can be redirected to')
+      return
+    }
+    response.writeHead(308, { location: originFor(name) + path, 'content-length': 0 }).end()
   })
-  server.on('clientError', endBadRequest)
+  answerBadRequests(server)
   return server
 }
 

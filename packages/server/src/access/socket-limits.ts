@@ -1,5 +1,6 @@
 import type { LimitReached } from '../observe/limits-reached.js'
 import type { Limits } from '../options.js'
+import { isReturned } from '../transport/ignored-upgrade.js'
 import { addressGroup, isLoopbackAddress } from './address-group.js'
 import { canonicalAddress, type IsTrustedProxy } from './client-address.js'
 
@@ -48,6 +49,7 @@ export class SocketLimits {
 
   /** For 'connection' of a server. */
   readonly opened = (socket: CountedSocket): void => {
+    if (isReturned(socket)) return
     const address = canonicalAddress(socket.remoteAddress ?? '')
     if (this.#count >= this.#most) {
       this.#reached('maxConnections', address)

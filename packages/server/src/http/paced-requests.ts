@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 /** The most that is handed to the HTTP parser at once of what may hold many small parts. */
-const PIECE_BYTES = 8192
+const PIECE_BYTES = 2048
 /** Ends the head of a request, and a chunked body: neither has one before its end. */
 const END = '\r\n\r\n'
 const NOTHING = Buffer.alloc(0)

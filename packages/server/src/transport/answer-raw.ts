@@ -16,10 +16,10 @@ const LINGER_MS = 1000
 const LINGER_BYTES = 262_144
 
 /**
- * Answers a request on its socket, for which HTTP has no response any more or none yet, and ends the connection. A peer
+ * Answers a request of this method on its socket, for which HTTP has no response any more or none yet, and ends the connection. A peer
  * that does not close its side keeps the socket for a second.
  */
-export const answerRaw = (socket: Duplex, { status, code, message, headers = {} }: Refusal): void => {
+export const answerRaw = (socket: Duplex, { status, code, message, headers = {} }: Refusal, method?: string): void => {
   if (!socket.writable) {
     socket.destroy()
     return
@@ -33,7 +33,8 @@ export const answerRaw = (socket: Duplex, { status, code, message, headers = {} 
     Connection: [headers.Connection, 'close'].filter((name) => name !== undefined).join(', '),
   }
   const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}`)
-  socket.end(`${[`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}`, ...lines].join('\r\n')}\r\n\r\n${body}`)
+  const head = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}`, ...lines].join('\r\n')
+  socket.end(`${head}\r\n\r\n${method === 'HEAD' ? '' : body}`)
   linger(socket)
 }
 

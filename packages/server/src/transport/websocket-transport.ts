@@ -6,6 +6,9 @@ import { type Codec, jsonCodec } from '@tidings/protocol'
 import { msgpackCodec } from '@tidings/protocol/msgpack'
 import { type RawData, WebSocket, WebSocketServer } from 'ws'
 import type { Rate, RateLimit } from '../limits/rate-limit.js'
+import { answerRaw, type Refusal } from './answer-raw.js'
+import { chooseDeflateOffer } from './deflate-offer.js'
+import { badHandshake, handshakeRefusal, MALFORMED_EXTENSIONS, offeredSubprotocols, requestForWs } from './handshake.js'
 import { Outbound, type OutboundLimits } from './outbound.js'
 import type { OutboundTotal } from './outbound-total.js'
 import { InboundRate } from './inbound-rate.js'
@@ -73,34 +76,6 @@ const CLOSING = { closeTimeout: 5000 }
 /** Closes by which a peer says that it will not come back: normal, going away, and one without a code. */
 const GOODBYES: readonly number[] = [1000, 1001, 1005]
 
-const STATUS_TEXT: Readonly<Record<number, string>> = {
-  400: 'Bad Request',
-  403: 'Forbidden',
-  404: 'Not Found',
-  429: 'Too Many Requests',
-  503: 'Service Unavailable',
-}
-
-const refuse = (socket: Duplex, status: number, code: string, message: string): void => {
-  const body = `${JSON.stringify({ code, message })}\n`
-  // A peer that never closes its side must not keep the socket.
-  socket.once('finish', () => socket.destroy())
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_TEXT[status] ?? 'Error'}\r\nContent-Type: application/json; charset=utf-8\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  )
-}
-
-function destroyThis(this: Duplex): void {
-  this.destroy()
-}
-
-const offeredSubprotocols = (request: IncomingMessage): readonly string[] =>
-  (request.headers['sec-websocket-protocol'] ?? '')
-    .split(',')
-    .map((name) => name.trim())
-    .filter((name) => name !== '')
-
 /**
  * Serves WebSockets on one path of an HTTP server that somebody else owns. Returns a function that stops it taking new
  * ones; open connections go on. Sockets for other paths are left to other listeners, or refused if there are none.
@@ -121,35 +96,38 @@ export const attachWebSockets = (server: HttpServer | HttpsServer, endpoint: Web
     handleProtocols: (offered) => codecs.map((codec) => codec.subprotocol).find((name) => offered.has(name)) ?? false,
   })
 
-  const turnAway = (request: IncomingMessage, socket: Duplex, status: number, code: string, message: string): void => {
-    endpoint.refused(request, { code, message })
-    refuse(socket, status, code, message)
+  const turnAway = (request: IncomingMessage, socket: Duplex, refusal: Refusal): void => {
+    endpoint.refused(request, refusal)
+    answerRaw(socket, refusal, request.method)
   }
+  webSockets.on('wsClientError', ({ message }, socket, request) =>
+    turnAway(request, socket, badHandshake(`the handshake is not valid: ${message}`)),
+  )
 
   const readInTurn = (): QueueReads => inTurns(endpoint.turn, (reads: ReadsInTurns) => reads.read())
   const queues: ReadQueues = { strangers: readInTurn(), floods: readInTurn() }
-  const shakeHands: UpgradeHandler = inTurns(endpoint.turn, (request, socket, head) => {
-    const refusal = endpoint.admit(request)
-    if (refusal !== undefined) return turnAway(request, socket, refusal.status, refusal.code, refusal.message)
+  const handle: UpgradeHandler = inTurns(endpoint.turn, (request, socket, head) => {
+    const refusal = endpoint.admit(request) ?? handshakeRefusal(request)
+    if (refusal !== undefined) return turnAway(request, socket, refusal)
     const offered = offeredSubprotocols(request)
     const codec = offered.length === 0 ? jsonCodec : codecs.find(({ subprotocol }) => offered.includes(subprotocol))
     if (codec === undefined && codecs.length > 0) {
       const names = codecs.map(({ subprotocol }) => subprotocol).join(', ')
-      return turnAway(request, socket, 400, 'unsupported-subprotocol', `this server speaks ${names}`)
+      return turnAway(request, socket, {
+        ...{ status: 400, code: 'unsupported-subprotocol', message: `this server speaks ${names}` },
+      })
     }
-    webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      connect(webSocket, new WebSocketConnection(webSocket, request, codec ?? jsonCodec, endpoint, queues), endpoint)
+    const offer = endpoint.compression
+      ? chooseDeflateOffer(request.headers['sec-websocket-extensions'] ?? '')
+      : undefined
+    if (offer === 'malformed') return turnAway(request, socket, MALFORMED_EXTENSIONS)
+    webSockets.handleUpgrade(requestForWs(request, offer), socket, head, (webSocket) => {
+      const parts = { codec: codec ?? jsonCodec, isDeflated: offer?.takesFullWindow === true }
+      connect(webSocket, new WebSocketConnection(webSocket, request, parts, endpoint, queues), endpoint)
     })
   })
-  const upgrade: UpgradeHandler = (request, socket, head) => {
-    socket.on('error', destroyThis)
-    shakeHands(request, socket, head)
-  }
 
-  return routeUpgrades(server, path, upgrade, (request, socket) => {
-    socket.on('error', destroyThis)
-    turnAway(request, socket, 404, 'not-found', `no WebSocket is served on this path; try ${path}`)
-  })
+  return routeUpgrades(server, { path, handle, refuse: turnAway })
 }
 
 /**
@@ -221,10 +199,6 @@ function onClose(this: WebSocket, code: number): void {
   connection?.closed()
 }
 
-/** A peer that wants a smaller window than ours is sent what is not compressed, as every peer must take it. */
-const deflatesFor = (webSocket: WebSocket, request: IncomingMessage): boolean =>
-  webSocket.extensions !== '' && !(request.headers['sec-websocket-extensions'] ?? '').includes('server_max_window_bits')
-
 /** ws writes to it what it reads, and it is full while frames are inflated. ws shows it to nobody. */
 interface Receiver extends Writable {
   /** Read, and not made out yet. */
@@ -271,7 +245,7 @@ class WebSocketConnection implements Connection {
   constructor(
     webSocket: WebSocket,
     request: IncomingMessage,
-    codec: Codec,
+    { codec, isDeflated }: { readonly codec: Codec; readonly isDeflated: boolean },
     endpoint: WebSocketEndpoint,
     queues: ReadQueues,
   ) {
@@ -283,7 +257,7 @@ class WebSocketConnection implements Connection {
       origin: shortOrigin(request),
     }
     this.codec = codec
-    this.isDeflated = deflatesFor(webSocket, request)
+    this.isDeflated = isDeflated
     this.#webSocket = webSocket
     this.#socket = request.socket
     this.#endpoint = endpoint

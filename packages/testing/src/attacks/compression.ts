@@ -1,7 +1,7 @@
 import { deflateRawSync } from 'node:zlib'
 import { frame } from '../raw-socket.js'
 import type { Attack } from './attack.js'
-import type { Attacker } from './attacker.js'
+import { type Attacker, statusOf } from './attacker.js'
 
 const OFFER = { 'Sec-WebSocket-Extensions': 'permessage-deflate' }
 const MIB = 1024 * 1024
@@ -82,12 +82,15 @@ const OFFERS = [
 const strangeOffers: Attack = {
   name: 'strange-offers',
   threat: 'parameters of the offer make the node compress in a way that nobody can read, or not start at all',
-  refusals: ['400'],
+  refusals: ['declined'],
   obstacle: needsCompression,
   run: async (attacker) => {
     for (const offer of OFFERS) {
-      const bytes = attacker.handshake({ 'Sec-WebSocket-Extensions': offer })
-      attacker.saw(offer, await attacker.answerToRequest(bytes))
+      const raw = attacker.dial()
+      raw.write(attacker.handshake({ 'Sec-WebSocket-Extensions': offer }))
+      const status = await attacker.inTime(statusOf(raw))
+      const isTaken = /^sec-websocket-extensions:/im.test(raw.head)
+      attacker.saw(offer, status !== '101' ? status : isTaken ? 'taken' : 'declined')
     }
   },
 }

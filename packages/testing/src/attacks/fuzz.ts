@@ -9,7 +9,11 @@ const END_MS = 20_000
 /** Of HTTP: everything but a failure of the server. */
 // 100: the accident made an `Expect` of it, and the rest was never sent.
 const STATUSES = ['100', '101', 'closed', ...Array.from({ length: 52 }, (_, index) => String(400 + index))]
-const HTTP_CODES = ['403 foreign-origin', '404 not-found', '400 unsupported-subprotocol', '405 method-not-allowed']
+const HTTP_CODES = [
+  ...['400 bad-request', '400 bad-handshake', '400 unsupported-subprotocol', '403 foreign-origin', '404 not-found'],
+  ...['405 method-not-allowed', '408 request-timeout', '413 payload-too-large', '417 unknown-expectation'],
+  ...['426 upgrade-required', '429 rate-limited', '431 headers-too-large'],
+]
 /** Of WebSocket: everything that says whose fault it was. */
 const CLOSES = ['closed', '1000', '1001', '1002', '1003', '1005', '1007', '1008', '1009', '4003', '4500', '4501']
 
@@ -28,7 +32,7 @@ const inBatches = async (attacker: Attacker, count: number, once: () => Promise<
 const handshakes: Attack = {
   name: 'fuzz-handshake',
   threat: 'a handshake that nobody thought of brings the node down, hangs, or is let in half',
-  refusals: [...STATUSES, ...HTTP_CODES, '426 upgrade-required'],
+  refusals: [...STATUSES, ...HTTP_CODES],
   refusedWith: '101, any 4xx, or closed',
   isLong: true,
   run: (attacker) =>

@@ -52,6 +52,18 @@ const opaqueOrigins: Attack = {
   },
 }
 
+const oldVersions: Attack = {
+  name: 'old-versions',
+  threat: 'a handshake of an earlier version has its Origin in another header, which nobody looks at',
+  refusals: ['426 upgrade-required'],
+  run: async (attacker) => {
+    for (const version of ['8', '7', '13, 8']) {
+      const headers = { 'Sec-WebSocket-Version': version, 'Sec-WebSocket-Origin': FOREIGN }
+      attacker.saw(`version ${version}`, await attacker.answerToRequest(attacker.handshake(headers)))
+    }
+  },
+}
+
 const HOSTS = ['evil.example', '127.0.0.1.evil.example', 'localhost.evil.example', '192.0.2.1', 'evil.example:8080']
 
 /**
@@ -109,7 +121,7 @@ const paths: Attack = {
       `${pathname}/`,
       `${pathname}%00`,
       pathname.toUpperCase() === pathname ? `${pathname}x` : pathname.toUpperCase(),
-      `http://${host}${pathname}`,
+      `http://${host}/x${pathname}`,
       `${pathname};x`,
     ]
     for (const path of tricks) attacker.saw(path, await attacker.answerToRequest(attacker.handshake({}, path)))
@@ -117,4 +129,12 @@ const paths: Attack = {
 }
 
 /** Pages, names and paths: what is refused before a connection is one. */
-export const ORIGIN_ATTACKS: readonly Attack[] = [crossSite, opaqueOrigins, rebinding, devPages, forwarded, paths]
+export const ORIGIN_ATTACKS: readonly Attack[] = [
+  crossSite,
+  opaqueOrigins,
+  oldVersions,
+  rebinding,
+  devPages,
+  forwarded,
+  paths,
+]

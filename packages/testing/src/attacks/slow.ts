@@ -26,7 +26,7 @@ const REQUEST = 'GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n'
 const unfinished: Attack = {
   name: 'unfinished-handshakes',
   threat: 'a thousand connections that never finish their handshake take the place of others',
-  refusals: ['408', 'closed'],
+  refusals: ['408', '408 request-timeout', 'closed'],
   isLong: true,
   run: async (attacker) => {
     const beginnings = ['', 'GET', REQUEST, `${REQUEST}Sec-WebSocket-Key: AAAA`, attacker.handshake().slice(0, -2)]
@@ -42,7 +42,7 @@ const unfinished: Attack = {
 const slowHeaders: Attack = {
   name: 'slow-headers',
   threat: 'a header that arrives byte by byte keeps a connection for ever',
-  refusals: ['408', 'closed'],
+  refusals: ['408', '408 request-timeout', 'closed'],
   isLong: true,
   run: async (attacker) => {
     const raws = Array.from({ length: attacker.size(200, 20) }, () => attacker.dial())
