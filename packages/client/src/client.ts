@@ -100,6 +100,9 @@ class TidingsClient implements ChannelLink, SubscriptionLink {
     if (!WebSocket) {
       throw new TidingsError('no-websocket', "no WebSocket here: pass the option WebSocket, on Node 20 that of 'ws'")
     }
+    for (const address of this.settings.addresses) {
+      if (!address.startsWith('ws')) throw new TidingsError('bad-option', `no page completes the url '${address}'`)
+    }
     this.#connection.connect(WebSocket)
     return undefined
   }
@@ -159,6 +162,7 @@ class TidingsClient implements ChannelLink, SubscriptionLink {
   #ended(reason: DisconnectReason | undefined): void {
     if (reason) this.#over = failed(reason.code as Failure['code'], reason.message)
     this.#subscriptions.close(reason && this.#over.error)
+    this.#presence.close()
     this.asks.close(this.#over)
     this.publishes.close(this.#over)
   }

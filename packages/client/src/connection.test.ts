@@ -1,5 +1,6 @@
 import { freePort } from '@tidings/testing'
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
+import { WebSocket } from 'ws'
 import { ScriptedServer } from '../test/scripted-server.js'
 import { TestClock, take, testClient, untilState } from '../test/test-client.js'
 import type { ClientStateChange } from './index.js'
@@ -293,18 +294,27 @@ test('closes at once when a fixed token is refused', async () => {
   expect((await untilState(client, 'closed')).reason?.code).toBe('unauthorized')
 })
 
-test('waits for the network while the browser is offline, and tries at once when it is back', async () => {
+test('tries slowly while the browser says that it is offline, and at once when it is back', async () => {
   const page = new EventTarget()
   const navigator = { onLine: false }
   vi.stubGlobal('navigator', navigator)
   vi.stubGlobal('addEventListener', page.addEventListener.bind(page))
   vi.stubGlobal('removeEventListener', page.removeEventListener.bind(page))
   const server = await ScriptedServer.start()
-  const client = testClient({ url: server.url })
-  const waiting = untilState(client, 'waiting')
+  const maxMs = 600_000
+  const client = testClient({ url: server.url, backoff: { minMs: 1, maxMs } })
   client.connect()
-  expect(await waiting).toEqual({ state: 'waiting', reason: { code: 'offline', message: 'offline' } })
-  expect(server.accepted).toBe(0)
+  const wrongHint = await server.peer()
+  await wrongHint.welcome()
+  await untilState(client, 'connected')
+  const away = untilState(client, 'waiting')
+  wrongHint.socket.terminate()
+  const { reason, retryInMs } = await away
+  expect(reason?.code).toBe('offline')
+  expect(retryInMs).toBeGreaterThanOrEqual(maxMs)
+  // Nothing says that it is back.
+  page.dispatchEvent(new Event('offline'))
+  expect(client.state).toBe('waiting')
   navigator.onLine = true
   page.dispatchEvent(new Event('online'))
   const peer = await server.peer()
@@ -313,22 +323,135 @@ test('waits for the network while the browser is offline, and tries at once when
   // Connected, it asks for a sign of life, since the old network may be gone.
   page.dispatchEvent(new Event('offline'))
   await peer.next('ping')
+  // A server that says goodbye proves the hint wrong.
   navigator.onLine = false
-  peer.socket.terminate()
-  const reasons = [await untilState(client, 'waiting'), await untilState(client, 'waiting')]
-  expect(reasons.map(({ reason }) => reason?.code)).toEqual(['connection-lost', 'offline'])
-  navigator.onLine = true
-  page.dispatchEvent(new Event('online'))
+  const goodbye = untilState(client, 'waiting')
+  peer.socket.close(4000, 'shutdown')
+  expect((await goodbye).reason?.code).toBe('shutdown')
   await (await server.peer()).welcome()
 })
+
+test('goes on trying while the browser says that it is offline', async () => {
+  vi.stubGlobal('navigator', { onLine: false })
+  const server = await ScriptedServer.start()
+  const client = testClient({ url: [await deadUrl(), await deadUrl(), server.url] })
+  client.connect()
+  await (await server.peer()).welcome()
+  await untilState(client, 'connected')
+})
+
+test.each([
+  [4502, 'out', 'revoked', 'out'],
+  [4501, '', 'unauthorized', 'closed with 4501'],
+  [4700, 'toString', 'connection-lost', 'toString'],
+  [4999, '', 'connection-lost', 'closed with 4999'],
+])('takes no error code from the reason of a close (%i %s)', async (closeCode, text, code, message) => {
+  const server = await ScriptedServer.start()
+  const client = testClient({ url: server.url, token: 'fixed' })
+  const items = client.channel('a').subscribe()[Symbol.asyncIterator]()
+  const next = items.next()
+  const peer = await server.peer()
+  await peer.welcome()
+  const closed = untilState(client, 'closed')
+  peer.socket.close(closeCode, text)
+  expect((await closed).reason).toEqual({ code, message })
+  await expect(next).rejects.toMatchObject({ code, message })
+  expect(await client.channel('a').publish(1)).toMatchObject({ ok: false, error: { code, message } })
+})
+
+test('is connected again after a close with a code of nobody, and takes no state from its reason', async () => {
+  const server = await ScriptedServer.start()
+  const client = testClient({ url: server.url })
+  client.connect()
+  const peer = await server.peer()
+  await peer.welcome()
+  const waiting = untilState(client, 'waiting')
+  peer.socket.close(4123, 'offline')
+  expect((await waiting).reason).toEqual({ code: 'connection-lost', message: 'offline' })
+  await (await server.peer()).welcome()
+})
+
+test('ends its socket soon after close() when nobody answers the goodbye', async () => {
+  const sockets: WebSocket[] = []
+  class WatchedSocket extends WebSocket {
+    constructor(url: string, protocols: string[]) {
+      super(url, protocols)
+      sockets.push(this)
+    }
+  }
+  const server = await ScriptedServer.start()
+  const client = testClient({ url: server.url, WebSocket: WatchedSocket })
+  client.connect()
+  const peer = await server.peer()
+  await peer.welcome()
+  await untilState(client, 'connected')
+  // What arrives here is read no more, as when the network stands still.
+  peer.socket.pause()
+  fakeTimeouts()
+  client.close()
+  vi.advanceTimersByTime(2000)
+  expect(sockets).toHaveLength(1)
+  const [socket] = sockets
+  await expect.poll(() => socket?.readyState).toBe(WebSocket.CLOSED)
+})
+
+test.each([
+  ['/ws', 'wss://page.example:8443/ws'],
+  ['./ws?a=b', 'wss://page.example:8443/app/ws?a=b'],
+  ['../ws', 'wss://page.example:8443/ws'],
+  ['//other.example/ws', 'wss://other.example/ws'],
+  ['https://other.example/ws', 'wss://other.example/ws'],
+  ['HTTP://other.example/ws', 'ws://other.example/ws'],
+  ['WSS://other.example/ws', 'wss://other.example/ws'],
+])('opens %s of a page at %s', async (url, address) => {
+  vi.stubGlobal('location', { href: 'https://page.example:8443/app/' })
+  const opened = new Promise((resolve) => {
+    class FakeSocket extends WebSocket {
+      constructor(given: string) {
+        super('ws://127.0.0.1:1')
+        resolve(given)
+      }
+    }
+    testClient({ url, WebSocket: FakeSocket }).connect()
+  })
+  expect(await opened).toBe(address)
+})
+
+test.each([undefined, { href: 'about:blank' }])(
+  'takes a page’s address where no page is, and throws at the first use (%o)',
+  (location) => {
+    vi.stubGlobal('location', location)
+    const client = testClient({ url: '/ws', WebSocket })
+    const channel = client.channel('a')
+    expect(client.state).toBe('idle')
+    for (const use of [() => client.connect(), () => channel.subscribe(), () => channel.publish(1)]) {
+      expect(use).toThrow(
+        expect.objectContaining({ code: 'bad-option', message: expect.stringContaining('/ws') as string }) as Error,
+      )
+    }
+    client.close()
+  },
+)
 
 test('says what is wrong with its options', () => {
   vi.stubGlobal('WebSocket', undefined)
   const client = createClient({ url: 'ws://127.0.0.1:1' })
   expect(() => client.connect()).toThrow(expect.objectContaining({ code: 'no-websocket' }) as Error)
   expect(() => client.channel('a').subscribe()).toThrow(/WebSocket/)
-  for (const url of ['nowhere', '/ws', '127.0.0.1:8080/ws', 'localhost:8080/ws', 'file:///ws']) {
-    expect(() => createClient({ url })).toThrow(`url '${url}' is not one like wss://host/ws`)
+  const addresses = ['', 'nowhere', '127.0.0.1:8080/ws', 'localhost:8080/ws', 'ws.example.com/ws', 'ws://', 'ws://a b/']
+  for (const url of [
+    ...addresses,
+    'file:///ws',
+    'wsx://h/ws',
+    'ws://h/ws#part',
+    'wss://h/ws#',
+    '/ws#part',
+    'ws://h:x/',
+  ]) {
+    for (const page of [undefined, { href: 'https://page.example/' }]) {
+      vi.stubGlobal('location', page)
+      expect(() => createClient({ url })).toThrow(`url '${url}' is not one like wss://host/ws`)
+    }
   }
   expect(() => createClient({ url: [] })).toThrow(expect.objectContaining({ code: 'bad-option' }) as Error)
   expect(() => client.channel('chat lobby')).toThrow(expect.objectContaining({ code: 'bad-params' }) as Error)

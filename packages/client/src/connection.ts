@@ -1,4 +1,11 @@
-import { type ConnectedReply, type DisconnectCode, type ErrorReply, isRecord, mayReconnect } from '@tidings/protocol'
+import {
+  type ConnectedReply,
+  DISCONNECT_CODES,
+  type DisconnectCode,
+  type ErrorReply,
+  isRecord,
+  mayReconnect,
+} from '@tidings/protocol'
 import { backoffCapMs } from './backoff.js'
 import { CONNECT_ID } from './commands.js'
 import { isOffline, watchNetwork } from './network.js'
@@ -10,7 +17,6 @@ import { TokenRequests } from './token-requests.js'
 import type { WebSocketConstructor, WebSocketLike } from './options.js'
 import type { ClientState, ClientStateChange, DisconnectReason, Off } from './types.js'
 
-const UNAUTHORIZED: DisconnectCode = 4501
 const BAD_FRAME: DisconnectCode = 4500
 /** For the opening handshake and the reply to `connect`. */
 const CONNECT_TIMEOUT_MS = 15_000
@@ -22,6 +28,11 @@ const PROBE_TIMEOUT_MS = 5000
 const GOODBYES = [1001, 1012, 4000]
 /** The first attempt after a goodbye comes within this time. */
 const RETURN_MS = 1000
+
+/** How long the server may take to answer a goodbye. */
+const GOODBYE_TIMEOUT_MS = 2000
+/** Failures that a missing network may cause. */
+const UNREACHED = ['connection-lost', 'connect-timeout', 'heartbeat-timeout', 'token-failed']
 
 /** Told in this order: `opened`, then messages, then `lost`; the state after each. */
 export interface ConnectionEvents {
@@ -78,9 +89,12 @@ export class Connection {
   connect(WebSocket: WebSocketConstructor): void {
     this.#WebSocket = WebSocket
     this.#unwatchNetwork = watchNetwork(({ type }) => {
-      if (this.#state === 'waiting') this.#retry()
+      if (this.#state === 'waiting') {
+        if (!isOffline()) this.#retry()
+        return
+      }
       // A page that comes back over the same network: the message that followed the last one may still be on its way.
-      else this.#probe(PROBE_TIMEOUT_MS, type === 'visibilitychange' ? this.#largestMs - this.#heard() : 0)
+      this.#probe(PROBE_TIMEOUT_MS, type === 'visibilitychange' ? this.#largestMs - this.#heard() : 0)
     })
     this.#retry()
   }
@@ -103,12 +117,14 @@ export class Connection {
       this.#wasRefused = false
     }
     const isAskedAgain = code === 'unauthorized' && typeof token === 'function' && !this.#wasRefused
-    const reason = { code, message }
     if (isFinal && !isAskedAgain) {
-      this.end(reason)
+      this.end({ code, message })
       return
     }
-    const retryInMs = Math.random() * capMs
+    // Browsers are wrong at times, as behind a VPN: attempts go on, slowly, until one event or the other.
+    const isAway = isOffline() && UNREACHED.includes(code)
+    const retryInMs = isAway ? backoff.maxMs * (1 + Math.random()) : Math.random() * capMs
+    const reason = { code: isAway ? 'offline' : code, message }
     this.#wasRefused ||= isAskedAgain
     this.#failures++
     this.#leave('waiting')
@@ -131,10 +147,6 @@ export class Connection {
 
   #retry(): void {
     clearTimeout(this.#timer)
-    if (isOffline()) {
-      this.#set({ state: 'waiting', reason: { code: 'offline', message: 'offline' } })
-      return
-    }
     this.#set({ state: 'connecting' })
     if (this.#isClosed()) return
     this.tokens.ask(
@@ -165,10 +177,15 @@ export class Connection {
       why = message
     }
     socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
-      // The server's own codes come with their name as the reason.
-      const name = code === UNAUTHORIZED ? 'unauthorized' : (code >= 4000 && reason) || 'connection-lost'
+      // Not the reason: that may be any text.
+      const name = DISCONNECT_CODES[code as DisconnectCode] as string | undefined
       this.#isBlamed = code === BAD_FRAME
-      this.fail(name, reason || why || `closed with ${code}`, !mayReconnect(code), GOODBYES.includes(code))
+      this.fail(
+        name ?? 'connection-lost',
+        reason || why || `closed with ${code}`,
+        !mayReconnect(code),
+        GOODBYES.includes(code),
+      )
     }
   }
 
@@ -251,6 +268,11 @@ export class Connection {
       socket.onopen = socket.onmessage = socket.onclose = socket.onerror = noop
       if (state === 'waiting' && socket.terminate) socket.terminate()
       else socket.close(state === 'waiting' ? GIVEN_UP : 1000)
+      // `ws` would wait for an answer, and keep the process, for 30 seconds.
+      if (state === 'closed' && socket.terminate) {
+        const timer = setTimeout(() => socket.terminate?.(), GOODBYE_TIMEOUT_MS)
+        socket.onclose = () => clearTimeout(timer)
+      }
     }
     if (wasConnected) this.#events.lost(this.#isBlamed)
   }

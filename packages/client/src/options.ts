@@ -31,7 +31,10 @@ export interface ClientClock {
 }
 
 export interface ClientOptions<App extends Contract = Contract> {
-  /** ws:// or wss:// addresses of nodes, tried in turn; http(s) and relative ones are understood where a page has a location. */
+  /**
+   * ws:// or wss:// addresses of nodes, tried in turn. http:// and https:// are understood, and in a page also addresses that
+   * begin with / or a dot. Where there is no page, such as in a server that renders one, those throw at the first use only.
+   */
   readonly url: string | readonly string[]
   /**
    * Who this client is. A callback is asked at every connection attempt; when it throws, the attempt is repeated with

@@ -16,6 +16,8 @@ interface Entry {
   confirmed: number
   /** A new one for each session and each call of `enter`; earlier attempts to enter again are over then. */
   turn: number
+  /** Until it enters again. */
+  timer?: ReturnType<typeof setTimeout>
 }
 
 const presenceCommand = (channel: string, action: PresenceCommand['action'], data?: JsonValue) =>
@@ -42,6 +44,10 @@ export class Presence {
 
   opened(): void {
     for (const [channel, entry] of this.#entries) if (entry.isIn) this.#enterAgain(channel, entry, ++entry.turn, 0)
+  }
+
+  close(): void {
+    for (const { timer } of this.#entries.values()) clearTimeout(timer)
   }
 
   of(channel: string): ChannelPresence {
@@ -91,7 +97,10 @@ export class Presence {
         this.#enterAgain(channel, entry, turn, attempt + 1)
       }
     }
-    const later = (): unknown => setTimeout(again, backoffMs(attempt, this.#backoff))
+    const later = (): void => {
+      clearTimeout(entry.timer)
+      entry.timer = setTimeout(again, backoffMs(attempt, this.#backoff))
+    }
     if (this.#commands.mustWait(entry)) {
       later()
       return

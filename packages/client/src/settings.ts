@@ -19,12 +19,23 @@ export interface Settings {
 
 const systemClock: ClientClock = { monotonicMs: () => performance.now(), wallMs: Date.now }
 
-/** A page's own location completes a relative address. */
+const SCHEME = /^(ws|http)s?:/i
+
+/**
+ * A page's own location completes an address that begins with / or a dot. Without a page, as while a server renders one,
+ * such an address stays as it is. Throws TidingsError `bad-option` for one to which no WebSocket can be opened.
+ */
 const socketAddress = (url: string): string => {
-  const base = (globalThis as { location?: Location }).location?.href
-  const address = URL.canParse(url, base) ? new URL(url, base).href.replace(/^http/, 'ws') : url
-  if (!address.startsWith('ws')) throw new TidingsError('bad-option', `url '${url}' is not one like wss://host/ws`)
-  return address
+  const isRelative = /^[/.]/.test(url)
+  try {
+    if ((isRelative || SCHEME.test(url)) && !url.includes('#')) {
+      const { href } = new URL(url, (globalThis as { location?: Location }).location?.href)
+      if (SCHEME.test(href)) return href.replace(/^http/, 'ws')
+    }
+  } catch {
+    if (isRelative) return url
+  }
+  throw new TidingsError('bad-option', `url '${url}' is not one like wss://host/ws, or /ws in a page, without #`)
 }
 
 export const settingsOf = ({

@@ -12,6 +12,8 @@ export type LocalErrorCode =
   | 'outcome-unknown'
   /** The server closed the connection and does not want it back, without saying more. */
   | 'connection-lost'
+  /** The server locked out the user, the session or its token. */
+  | 'revoked'
   /** The server could not read what it was sent. */
   | 'bad-frame'
   /** An option is wrong. */

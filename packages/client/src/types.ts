@@ -6,14 +6,14 @@ import type { FailedResult, TidingsError } from './tidings-error.js'
  * - `idle`: nothing was asked of it yet
  * - `connecting`: an attempt is under way
  * - `connected`: a session is open
- * - `waiting`: for the next attempt, or for the network when `reason.code` is `offline`
+ * - `waiting`: for the next attempt; when `reason.code` is `offline` the network seems to be gone, and attempts are rare
  * - `closed`: for good, by `close()` or for `reason`
  */
 export type ClientState = 'idle' | 'connecting' | 'connected' | 'waiting' | 'closed'
 
 export interface DisconnectReason {
   /**
-   * The name of the server's close code or an error code, or `offline`, `connection-lost`, `connect-timeout`,
+   * The name of the server's close code, if it is one of the protocol, or an error code, or `offline`, `connection-lost`, `connect-timeout`,
    * `heartbeat-timeout`, `reply-timeout`, `bad-frame`, `token-failed`.
    */
   readonly code: string
@@ -22,7 +22,7 @@ export interface DisconnectReason {
 
 export interface ClientStateChange {
   readonly state: ClientState
-  /** With `waiting`, unless it waits for the network. */
+  /** With `waiting`. */
   readonly retryInMs?: number
   /** With `waiting`, and with `closed` unless `close()` was called. */
   readonly reason?: DisconnectReason
