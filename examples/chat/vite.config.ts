@@ -17,7 +17,6 @@ export default defineConfig({
   server: {
     port: 5173,
     strictPort: true,
-    // The development profile of the server takes only its own Host and Origin.
-    proxy: { '/ws': { target: SERVER, ws: true, changeOrigin: true, rewriteWsOrigin: true } },
+    proxy: { '/ws': { target: SERVER, ws: true } },
   },
 })

@@ -110,7 +110,7 @@ const connectFailure = (url: string, { state, reason }: ClientStateChange): Comm
   if (reason === undefined) return undefined
   if (state === 'closed') return refusedError(reason)
   if (reason.code !== 'connection-lost') return undefined
-  const status = /server response: (\d+)/.exec(reason.message)?.[1]
+  const status = /refused: (\d+)/.exec(reason.message)?.[1]
   if (status === '503') return undefined
   if (status === '401' || status === '403') {
     const hint = 'a server under --dev takes connections from its own machine only'
@@ -170,7 +170,7 @@ export const tellState = (client: Client, tell: (sentence: string) => void): voi
       tell(`The connection was lost (${reason?.message ?? 'no network'}); trying to reconnect.`)
     } else if (state === 'connected' && isLost) {
       isLost = false
-      tell('Connected again.')
+      tell(`Connected again. The session is ${client.session}.`)
     }
   })
 }

@@ -130,6 +130,7 @@ describe('tidings subscribe', () => {
     const { run, url } = await served(['--dev', '--data', dir, '--port', String(port)])
     const reader = tidings('subscribe', 'chat:lobby', '--url', url)
     await reader.until(({ stderr }) => stderr.includes('Caught up'))
+    expect(reader.stderr).toMatch(/^Connected to \S+ as guest-\w+, session [\w-]{12}\.$/m)
     await ended('publish', 'chat:lobby', '1', '--url', url)
     await reader.until(({ items }) => items.length === 1)
     await run.kill('SIGKILL').ended
@@ -138,7 +139,7 @@ describe('tidings subscribe', () => {
     await ended('publish', 'chat:lobby', '2', '--url', url)
     await reader.until(({ items }) => items.length === 2)
     expect(dataOf(reader.stdout)).toEqual([1, 2])
-    expect(reader.stderr).toContain('Connected again.')
+    expect(reader.stderr).toMatch(/^Connected again\. The session is [\w-]{12}\.$/m)
     const history = await ended('history', 'chat:lobby', '--url', url)
     expect(history.stdout).toBe(reader.stdout)
     expect((await reader.kill('SIGINT').ended).exitCode).toBe(130)

@@ -36,6 +36,7 @@ class TidingsClient implements ChannelLink, SubscriptionLink {
   readonly #events = new Emitter<ClientEvents>()
   #over = failed('closed', 'the client was closed')
   user: string | null | undefined
+  session: string | undefined
 
   constructor(options: ClientOptions) {
     const settings = settingsOf(options)
@@ -128,8 +129,9 @@ class TidingsClient implements ChannelLink, SubscriptionLink {
 
   // ── as the connection sees it
 
-  #opened({ user, limits, retryWindowMs }: ConnectedReply): void {
+  #opened({ user, session, limits, retryWindowMs }: ConnectedReply): void {
     this.user = user
+    this.session = session
     this.commands.limits = limits
     this.#subscriptions.join()
     // First who is here: what else was asked may be about that.

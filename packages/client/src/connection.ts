@@ -174,7 +174,7 @@ export class Connection {
     socket.onopen = () => this.transmit(codec.encode({ type: 'connect', id: CONNECT_ID, token, client: clientId }))
     socket.onmessage = ({ data }: { data: unknown }) => this.#receive(data)
     socket.onerror = ({ message = '' }: { message?: string }) => {
-      why = message
+      why = message.replace('Unexpected server response', 'refused') // By `ws` on Node; browsers do not tell.
     }
     socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
       // Not the reason: that may be any text.

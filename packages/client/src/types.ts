@@ -46,6 +46,8 @@ export interface Client<App extends Contract = Contract> {
   readonly state: ClientState
   /** Who the server says this client is; null: anonymous; undefined until it first connected. */
   readonly user: string | null | undefined
+  /** The id of the latest session, another one after each reconnect: operators can revoke it. undefined until it first connected. */
+  readonly session: string | undefined
   /** Called at every change of `state`, in order. */
   on<Name extends keyof ClientEvents>(name: Name, listener: (event: ClientEvents[Name]) => void): Off
   /** Connects now; without it the first use does. Throws TidingsError `closed` or `no-websocket`. */

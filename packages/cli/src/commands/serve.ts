@@ -53,7 +53,7 @@ export const addServe = (program: Command): void => {
     .option('--proxy-header <name>', 'the one header in which those are believed (default: x-forwarded-for)')
     .option(
       '--log-level <level>',
-      'what the log tells: silent, error, warn or info (default: info, refused clients too)',
+      'what the log tells: silent, error, warn, info or debug (default: info, refused clients too; debug: each session)',
     )
     .addHelpText('after', serveHelp('tidings serve --dev', 'tidings serve --host 0.0.0.0 --config tidings.config.ts'))
     .action(serve)

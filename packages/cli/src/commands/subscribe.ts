@@ -65,7 +65,7 @@ const subscribe = async (channel: string, flags: SubscribeFlags): Promise<void> 
   })
   const client = await connectClient(flags)
   tellState(client, notice)
-  notice(`Connected to ${flags.url} as ${client.user ?? 'an anonymous user'}.`)
+  notice(`Connected to ${flags.url} as ${client.user ?? 'an anonymous user'}, session ${client.session}.`)
   const { rewind, from, presence } = flags
   const subscription = client.channel(channel).subscribe({ rewind, from, presence, signal: abort.signal })
   tellRefusals(subscription)

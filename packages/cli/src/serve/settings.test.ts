@@ -236,7 +236,7 @@ describe('the settings of TLS and proxies', () => {
     const flags = { ...parseFlags({ logLevel: 'error' }), dev: true }
     expect(settingsOf({ flags, environment, config }).logLevel).toBe('error')
     expect(sentence(() => parseFlags({ logLevel: 'loud' }))).toBe(
-      "--log-level must be one of silent, error, warn, info, and not 'loud'.",
+      "--log-level must be one of silent, error, warn, info, debug, and not 'loud'.",
     )
   })
 })

@@ -26,6 +26,8 @@ export interface ConnectParts {
   readonly now: () => number
   /** Tells the operator why it could not be found out who this is. `token`: must not get into a log. */
   readonly failed: (session: Session, command: 'connect' | 'refresh', error: unknown, token: string | undefined) => void
+  /** Tells the operator who got which session. */
+  readonly connected: (session: Session) => void
   /** Tells the operator who was refused, and why. */
   readonly refused: (session: Session, refusal: Refusal) => void
 }
@@ -48,6 +50,7 @@ export const connectCommand = (parts: ConnectParts) => {
     account.holders += 1
     session.identify(identify(session, decision, client, account))
     parts.expiry.watch(session, token?.endsAtMs)
+    parts.connected(session)
     return connectedReply(parts, session, id)
   }
 

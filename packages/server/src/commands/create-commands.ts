@@ -12,7 +12,7 @@ import { subscribeCommand, type SubscribeParts, unsubscribe } from './subscribe.
 /** What all commands need together; each takes what its own parts name. */
 type AllParts = ConnectParts & RefreshParts & SubscribeParts & PublishParts & HistoryParts & PresenceParts
 /** Made here. */
-type OwnParts = 'failed' | 'refused' | 'maxEntered' | keyof Limits
+type OwnParts = 'failed' | 'connected' | 'refused' | 'maxEntered' | keyof Limits
 
 export type CommandParts = Omit<AllParts, OwnParts> & { readonly observer: Observer }
 
@@ -27,6 +27,7 @@ export const createCommands = ({ observer, ...given }: CommandParts): CommandTab
         ...{ error, secret, command },
         ...session.actor,
       }),
+    connected: (session: Session) => observer.connected(session.actor),
     refused: (session: Session, { code, ...more }: Refusal) => observer.refused({ code, ...session.actor, ...more }),
   }
   return {

@@ -29,9 +29,11 @@ describe('createJsonLogger', () => {
     ['error', ['error']],
     ['warn', ['warn', 'error']],
     ['info', ['info', 'warn', 'error']],
+    ['debug', ['debug', 'info', 'warn', 'error']],
   ] as const)('at level %s writes %j', (level, expected) => {
     const written = capture()
     const logger = createJsonLogger({ level })
+    logger.debug?.('d')
     logger.info('a')
     logger.warn('b')
     logger.error('c')
@@ -70,6 +72,6 @@ describe('createJsonLogger', () => {
   })
 
   test('has a level for each word that an operator may write', () => {
-    expect(LOG_LEVELS).toEqual(['silent', 'error', 'warn', 'info'])
+    expect(LOG_LEVELS).toEqual(['silent', 'error', 'warn', 'info', 'debug'])
   })
 })

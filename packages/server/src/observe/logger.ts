@@ -5,12 +5,14 @@ export interface Logger {
   info(text: string, fields?: LogFields): void
   warn(text: string, fields?: LogFields): void
   error(text: string, fields?: LogFields): void
+  /** What an operator asks for only when looking for something, such as each client that connects. */
+  debug?(text: string, fields?: LogFields): void
 }
 
 export type LogFields = Readonly<Record<string, unknown>>
 
 /** From the quietest: each level writes what those before it write, and its own. */
-export const LOG_LEVELS = ['silent', 'error', 'warn', 'info'] as const
+export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const
 
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
@@ -23,15 +25,17 @@ export interface JsonLoggerOptions {
 
 /** Writes lines of JSON on standard error: JSON escapes whatever remote peers sent. Never throws, also when nobody reads them. */
 export const createJsonLogger = ({ level: most = 'info', fields: own = {} }: JsonLoggerOptions = {}): Logger => {
+  const isWritten = (level: LogLevel): boolean => LOG_LEVELS.indexOf(level) <= LOG_LEVELS.indexOf(most)
   const line = (level: Exclude<LogLevel, 'silent'>): Logger['info'] => {
-    if (LOG_LEVELS.indexOf(level) > LOG_LEVELS.indexOf(most)) return () => undefined
+    if (!isWritten(level)) return () => undefined
     return (text, fields = {}) => {
       const head = { time: new Date().toISOString(), level, text, ...own }
       // The head comes first for whoever reads the line, and again last because no field may replace it.
       write(printableJson({ ...head, ...fields, ...head }))
     }
   }
-  return { info: line('info'), warn: line('warn'), error: line('error') }
+  const logger = { info: line('info'), warn: line('warn'), error: line('error') }
+  return isWritten('debug') ? { ...logger, debug: line('debug') } : logger
 }
 
 const write = (line: string): void => {

@@ -32,6 +32,7 @@ export interface Failure extends Actor {
 
 /** The core tells it what happened. */
 export interface Observer {
+  connected(actor: Actor): void
   refused(refusal: Refusal): void
   failed(failure: Failure): void
 }
@@ -44,7 +45,8 @@ const MAX_STACK = 4096
 
 /**
  * Tells the operator by the log. Peers cause these lines, so they are few and short however many peers there are: see LineBudget.
- * Refusals are `info`, failures are `error`.
+ * Refusals are `info`, failures are `error`. Clients that connect
+ * are `debug`, each of them.
  */
 export class OperatorLog implements Observer {
   readonly #logger: Logger
@@ -59,6 +61,10 @@ export class OperatorLog implements Observer {
     this.#failures = new LineBudget(FAILURES, (failure, times) =>
       logger.error('more failed than lines are written', { failure, times }),
     )
+  }
+
+  connected(actor: Actor): void {
+    this.#logger.debug?.('a client connected', short(actor))
   }
 
   refused(refusal: Refusal): void {

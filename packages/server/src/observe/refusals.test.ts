@@ -151,6 +151,19 @@ describe('a client that is refused is logged', () => {
   })
 })
 
+test('a client that connects is logged with its session at the level debug, and with a logger that has none not at all', async () => {
+  const debugged: unknown[] = []
+  const logger = Object.assign(new LoggedLines(), {
+    debug: (text: string, fields?: object) => void debugged.push({ text, ...fields }),
+  })
+  const node = await start({ logger })
+  const client = await connect(node, { token: 'ada' })
+  const { session } = await client.next('connected')
+  expect(debugged).toEqual([{ text: 'a client connected', user: 'ada', session, remoteAddress: '127.0.0.1' }])
+  expect(logger.lines).toEqual([])
+  await connect(await start({ logger: new LoggedLines() }), { token: 'ada' })
+})
+
 describe('a failure is logged with whose command it was', () => {
   test('when a schema throws', async () => {
     const { node, logger } = await startLogged()

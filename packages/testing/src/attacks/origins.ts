@@ -20,7 +20,11 @@ const crossSite: Attack = {
       `http://evil.example/${host}`,
       `http://evil.example#${host}`,
       `http://${host}@evil.example`,
-      `http://${hostname}:1`,
+      // The dev profile takes pages of its machine from any port.
+      ...(attacker.facts.isDev ? [] : [`http://${hostname}:1`]),
+      'http://localhost.evil.example',
+      'http://127.0.0.1.evil.example',
+      'http://192.0.2.1:5173',
       [FOREIGN, `http://${host}`],
       [`http://${host}`, FOREIGN],
     ]
