@@ -48,7 +48,7 @@ export const tidings = {
     const keeps = store === 'memory' ? ['--memory'] : ['--data', join(dir, 'data')]
     const config = join(SERVERS, 'tidings.config.mjs')
     const processes = workers === undefined ? [] : ['--workers', String(workers)]
-    const words = ['serve', '--port', String(port), '--config', config, ...keeps, ...processes]
+    const words = ['serve', '--limits', 'load-test', '--port', String(port), '--config', config, ...keeps, ...processes]
     return serve([process.execPath, TIDINGS, ...words], {
       listening: /ws:\/\/[^:]+:(\d+)/,
       ...(kept === undefined && { dir }),

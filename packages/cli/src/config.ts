@@ -3,7 +3,7 @@ import type {
   AccessRules,
   Authenticate,
   Heartbeat,
-  Limits,
+  LimitsOption,
   LogLevel,
   TokenKey,
   TokenOptions,
@@ -73,7 +73,8 @@ export interface Config<App extends Contract = Contract> {
   readonly origins?: readonly string[]
   /** Names under which pages reach this server; pages of other hosts may not connect. Default: any name. */
   readonly hosts?: readonly string[]
-  readonly limits?: Partial<Limits>
+  /** A profile's name (`default` or `load-test`), or limits that differ from it. */
+  readonly limits?: LimitsOption
   readonly heartbeat?: Partial<Heartbeat>
   /** Whether permessage-deflate is used with clients that offer it. Default false. */
   readonly compression?: boolean

@@ -217,7 +217,10 @@ test('goes on hearing a flood in pieces when its session has brought another tok
 
 test('stops reading a flood whose commands wait', async () => {
   const decide = latch<boolean>()
-  const node = await start({ allow: { ...allow, 'any:{name}': { subscribe: () => decide.opened } } })
+  const node = await start({
+    limits: 'load-test',
+    allow: { ...allow, 'any:{name}': { subscribe: () => decide.opened } },
+  })
   const accepted = nodeSide(node)
   const client = await connect(node, { token: 'ada' })
   const socket = await accepted

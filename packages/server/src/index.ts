@@ -41,6 +41,13 @@ export { type Clock, systemClock } from './clock.js'
 export { answerBadRequests } from './http/answer-bad-requests.js'
 export { type Health, type HealthStatus, respondHealth } from './http/health.js'
 export { OpenFiles, openFilesProblem } from './limits/open-files.js'
+export {
+  LIMITS_PROFILES,
+  type LimitsOption,
+  type LimitsProfile,
+  LOAD_TEST_LIMITS,
+  resolveLimits,
+} from './limits/profiles.js'
 export type { CountedLimit } from './observe/limits-reached.js'
 export {
   createJsonLogger,

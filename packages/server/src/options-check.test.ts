@@ -186,6 +186,12 @@ const wrong: readonly [string, object, string][] = [
   ],
   ['limits that are null', { limits: null }, 'limits must be an object'],
   ['limits that are a list', { limits: [] }, 'limits must be an object'],
+  [
+    'a profile of limits that does not exist',
+    { limits: 'none' },
+    'limits must be one of default, load-test, or an object',
+  ],
+  ['such a profile beside limits', { limits: { profile: 5 } }, 'limits.profile must be one of default, load-test'],
   ['an unknown limit', { limits: { maxFrames: 1 } }, 'limits.maxFrames is not an option'],
   ['a limit of 0', { limits: { maxFrameBytes: 0 } }, 'limits.maxFrameBytes must be'],
   ['a limit that is a string', { limits: { maxFrameBytes: '5' } }, 'limits.maxFrameBytes must be'],

@@ -5,7 +5,8 @@ import { ACTIONS } from './access/grants.js'
 import { checkProxies, type ProxyTrust } from './access/check-proxies.js'
 import { listedOrigin } from './access/origin.js'
 import { DEFAULT_DEDUPE_WINDOW_MS } from './channels.js'
-import { DEFAULT_HEARTBEAT, DEFAULT_LIMITS, type Heartbeat, type Limits, type TidingsOptions } from './options.js'
+import { LIMITS_PROFILES, type LimitsProfile, resolveLimits } from './limits/profiles.js'
+import { DEFAULT_HEARTBEAT, type Heartbeat, type Limits, type TidingsOptions } from './options.js'
 import { OptionsError } from './options-error.js'
 import { longestSilenceMs } from './session/freshness.js'
 
@@ -44,11 +45,7 @@ const hasMethods = (value: unknown, names: readonly string[]): boolean =>
   isObject(value) && names.every((name) => typeof value[name] === 'function')
 
 /** A group of positive whole numbers with defaults. */
-const numbers = <Group extends object>(
-  path: string,
-  given: { readonly [Key in keyof Group]?: Group[Key] | undefined } | undefined,
-  defaults: Group,
-): Group => {
+const numbers = <Group extends object>(path: string, given: unknown, defaults: Group): Group => {
   const known = Object.keys(defaults)
   const prefix = path === '' ? '' : `${path}.`
   if (given === undefined) return defaults
@@ -118,6 +115,20 @@ const checkCollaborators = ({ contract, logger, clock }: { [Key in keyof Tidings
   }
 }
 
+const isProfile = (value: unknown): value is LimitsProfile => LIMITS_PROFILES.some((profile) => profile === value)
+
+const checkLimits = (given: unknown, dev: boolean): Limits => {
+  const names = LIMITS_PROFILES.join(', ')
+  if (isProfile(given)) return resolveLimits(given, dev)
+  if (typeof given === 'string') throw new OptionsError(`limits must be one of ${names}, or an object`)
+  const profile = isObject(given) ? given.profile : undefined
+  if (profile !== undefined && !isProfile(profile)) throw new OptionsError(`limits.profile must be one of ${names}`)
+  const numbersGiven = isObject(given)
+    ? Object.fromEntries(Object.entries(given).filter(([key]) => key !== 'profile'))
+    : given
+  return numbers('limits', numbersGiven, resolveLimits(profile, dev))
+}
+
 export interface ResolvedOptions extends ProxyTrust {
   readonly limits: Limits
   readonly heartbeat: Heartbeat
@@ -183,7 +194,7 @@ export const checkOptions = <App extends Contract>(options: TidingsOptions<App>)
     throw new OptionsError('heartbeat.deadlineMs must be larger than heartbeat.intervalMs')
   }
   checkWindows(options, heartbeat)
-  const limits = numbers('limits', options.limits, DEFAULT_LIMITS)
+  const limits = checkLimits(options.limits, dev)
   const { presenceGraceMs } = numbers('', { presenceGraceMs: options.presenceGraceMs }, { presenceGraceMs: 5000 })
   return {
     limits,

@@ -2,6 +2,7 @@ import type { JsonWebKey, KeyObject } from 'node:crypto'
 import type { Contract, ParamsOf, PatternOf } from '@tidings/contract'
 import type { Backend } from './backend/backend.js'
 import type { Clock } from './clock.js'
+import type { LimitsOption } from './limits/profiles.js'
 import type { Logger } from './observe/logger.js'
 
 /** Who a session belongs to. `id` is what others see as the publisher; more fields are the application's own. */
@@ -111,15 +112,17 @@ export interface TokenOptions {
   readonly clockToleranceMs?: number
 }
 
+/** Defaults have room for a person with a page and many tabs. The profile `load-test` has larger ones. */
 export interface Limits {
   /** Connections of the node; one more is refused with HTTP 503. Default 50000. */
   readonly maxConnections: number
   /**
    * Connections from one IPv4 address or one IPv6 /64; one more is refused with HTTP 429. Loopback is not counted: what
-   * comes from there is a proxy or the machine's own. Default 1000.
+   * comes from there is a proxy or the machine's own. Default 10000: many people share an
+   * address.
    */
   readonly maxConnectionsPerAddress: number
-  /** Connections of one user; one more closes with 4006. Anonymous clients are nobody's. Default 20000. */
+  /** Connections of one user; one more closes with 4006. Anonymous clients are nobody's. Default 100. */
   readonly maxConnectionsPerUser: number
   /**
    * HTTP requests, handshakes included, from one IPv4 address or one IPv6 /64: this many a second … Default 200. More are
@@ -135,31 +138,31 @@ export interface Limits {
   readonly maxFragments: number
   /** Largest data of one publication, in bytes of JSON or of bytes. Default 65536. */
   readonly maxPayloadBytes: number
-  /** Largest presence data of one member, in bytes of JSON. Default 4096. */
+  /** Largest presence data of one member, in bytes of JSON. Default 1024. */
   readonly maxPresenceBytes: number
-  /** Subscriptions and entered channels of one session. Default 1000. */
+  /** Subscriptions and entered channels of one session. Default 200. */
   readonly maxSubscriptions: number
   /** Publications of one history page. Default 1000. */
   readonly maxHistoryPage: number
   /** Commands of one session that may be unanswered before it is not read from. Default 1024. */
   readonly maxCommandsInFlight: number
   /**
-   * Bytes that one user may send a second, over all connections … Default 134217728. Over it the connections are not read from for
+   * Bytes that one user may send a second, over all connections … Default 262144. Over it the connections are not read from for
    * a while, and nothing is lost. Each frame and each command counts 256 bytes more than it has.
    */
   readonly bytesPerSecond: number
-  /** … after this many at once. Default 134217728. */
+  /** … after this many at once. Default 1048576. */
   readonly bytesBurst: number
   /**
-   * Publications of clients to one channel: this many a second … Default 100000. More are answered `rate-limited`. While several
+   * Publications of clients to one channel: this many a second … Default 500. More are answered `rate-limited`. While several
    * publish, one user gets a quarter of it. The contract can set another rate for the channels of a pattern.
    */
   readonly publishesPerSecond: number
-  /** … after this many at once. Default 200000. */
-  readonly publishBurst: number
-  /** Commands other than publish and ping of one user, over all connections: this many a second … Default 500. */
-  readonly commandsPerSecond: number
   /** … after this many at once. Default 2000. */
+  readonly publishBurst: number
+  /** Commands other than publish and ping of one user, over all connections: this many a second … Default 50. */
+  readonly commandsPerSecond: number
+  /** … after this many at once. Default 500. */
   readonly commandBurst: number
   /**
    * Bytes of history pages, of what subscriptions catch up with, and of member lists that one user may read a second, over
@@ -169,9 +172,9 @@ export interface Limits {
   readonly historyBytesPerSecond: number
   /** … after this many at once. Default 16777216. */
   readonly historyBytesBurst: number
-  /** How often one user may be let in: this many a second … Default 500. One more is told to come back later (4007). */
+  /** How often one user may be let in: this many a second … Default 10. One more is told to come back later (4007). */
   readonly connectsPerSecond: number
-  /** … after this many at once. Default 20000. */
+  /** … after this many at once. Default 300. */
   readonly connectBurst: number
   /**
    * Handshakes from one IPv4 address or IPv6 /64: this many a second … Default 500. One more is refused with HTTP 429. Many people
@@ -210,27 +213,27 @@ export interface Limits {
 
 export const DEFAULT_LIMITS: Limits = {
   maxConnections: 50_000,
-  maxConnectionsPerAddress: 1000,
-  maxConnectionsPerUser: 20_000,
+  maxConnectionsPerAddress: 10_000,
+  maxConnectionsPerUser: 100,
   requestsPerSecond: 200,
   requestBurst: 2000,
   maxFrameBytes: 131_072,
   maxFragments: 1024,
   maxPayloadBytes: 65_536,
-  maxPresenceBytes: 4096,
-  maxSubscriptions: 1000,
+  maxPresenceBytes: 1024,
+  maxSubscriptions: 200,
   maxHistoryPage: 1000,
   maxCommandsInFlight: 1024,
-  bytesPerSecond: 134_217_728,
-  bytesBurst: 134_217_728,
-  publishesPerSecond: 100_000,
-  publishBurst: 200_000,
-  commandsPerSecond: 500,
-  commandBurst: 2000,
+  bytesPerSecond: 262_144,
+  bytesBurst: 1_048_576,
+  publishesPerSecond: 500,
+  publishBurst: 2000,
+  commandsPerSecond: 50,
+  commandBurst: 500,
   historyBytesPerSecond: 2_097_152,
   historyBytesBurst: 16_777_216,
-  connectsPerSecond: 500,
-  connectBurst: 20_000,
+  connectsPerSecond: 10,
+  connectBurst: 300,
   handshakesPerSecond: 500,
   handshakeBurst: 20_000,
   failedTokensPerSecond: 100,
@@ -297,7 +300,8 @@ export interface TidingsOptions<App extends Contract = Contract> {
    * they send must be inflated one by one. Default false.
    */
   readonly compression?: boolean
-  readonly limits?: Partial<Limits>
+  /** A profile's name, or limits that differ from its own. Default: the profile `default`, under `dev` `load-test`. */
+  readonly limits?: LimitsOption
   readonly heartbeat?: Partial<Heartbeat>
   /** How long a member stays present when its connection broke without a goodbye. Default 5000. */
   readonly presenceGraceMs?: number

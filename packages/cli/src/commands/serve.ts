@@ -23,7 +23,7 @@ export const addServe = (program: Command): void => {
     .summary('run a server')
     .description(
       'Runs a server until it is interrupted. Each setting is taken from its flag, else from its variable (TIDINGS_HOST, ' +
-        'TIDINGS_PORT, TIDINGS_DATA, TIDINGS_MEMORY, TIDINGS_CONFIG, TIDINGS_DEV, TIDINGS_ECHO, TIDINGS_MAX_FRAME_BYTES, ' +
+        'TIDINGS_PORT, TIDINGS_DATA, TIDINGS_MEMORY, TIDINGS_CONFIG, TIDINGS_DEV, TIDINGS_ECHO, TIDINGS_LIMITS, TIDINGS_MAX_FRAME_BYTES, ' +
         'TIDINGS_MAX_FRAGMENTS, TIDINGS_WORKERS, TIDINGS_TOKEN_KEY, TIDINGS_TOKEN_SECRET, TIDINGS_TLS_CERT, ' +
         'TIDINGS_TLS_KEY, TIDINGS_REDIRECT_FROM, TIDINGS_REDIRECT_TO, TIDINGS_TRUSTED_PROXIES, TIDINGS_PROXY_HEADER, TIDINGS_LOG_LEVEL, TIDINGS_HSTS), else from the configuration file, else the default.',
     )
@@ -34,6 +34,7 @@ export const addServe = (program: Command): void => {
     .option('--config <file>', 'the configuration (default: tidings.config.ts, .js, .mjs or .json, if it is here)')
     .option('--dev', 'for trying out: everybody on this machine may do everything')
     .option('--echo <path>', 'serve WebSockets on this path that get every frame back')
+    .option('--limits <profile>', 'the limits that the file does not set: default or load-test (default: default)')
     .option('--max-frame-bytes <n>', 'the largest frame a client may send (default: 131072)')
     .option('--max-fragments <n>', 'the most fragments a frame may come in (default: 1024)')
     .option(

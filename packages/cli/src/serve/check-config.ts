@@ -4,6 +4,7 @@ import {
   type Authenticate,
   DEFAULT_HEARTBEAT,
   DEFAULT_LIMITS,
+  LIMITS_PROFILES,
   LOG_LEVELS,
   type LogLevel,
   type TidingsOptions,
@@ -64,6 +65,17 @@ const objectOf = <Shape extends z.ZodRawShape>(shape: Shape) =>
 /** Each key of the defaults, a positive whole number. */
 const numbersLike = (defaults: object) =>
   objectOf(Object.fromEntries(Object.keys(defaults).map((key) => [key, positive.optional()])))
+
+const profile = z.enum(LIMITS_PROFILES, `must be one of ${LIMITS_PROFILES.join(', ')}`)
+
+/** A profile's name, or numbers and perhaps one. */
+const limits = z.preprocess(
+  (given) => (typeof given === 'string' ? { profile: given } : given),
+  objectOf({
+    profile: profile.optional(),
+    ...Object.fromEntries(Object.keys(DEFAULT_LIMITS).map((key) => [key, positive.optional()])),
+  }),
+)
 
 /** The server looks into it: it knows the patterns' parameters. */
 const rule = z.unknown()
@@ -147,7 +159,7 @@ const CONFIG = objectOf({
   authenticate: z.custom<Authenticate>((value) => typeof value === 'function', 'must be a function').optional(),
   origins: z.array(text, 'must be a list of origins such as https://app.example').optional(),
   hosts: z.array(text, 'must be a list of names such as live.example.com').optional(),
-  limits: numbersLike(DEFAULT_LIMITS).optional(),
+  limits: limits.optional(),
   heartbeat: numbersLike(DEFAULT_HEARTBEAT).optional(),
   compression: trueOrFalse.optional(),
   presenceGraceMs: positive.optional(),
@@ -226,7 +238,7 @@ const TOKEN_KEY_KEYS = ['id', 'secret', 'publicKey', 'file', 'variable']
 
 const knownKeys = ([top, ...inside]: readonly PropertyKey[]): readonly string[] => {
   if (top === 'tokens') return inside.length > 0 ? TOKEN_KEY_KEYS : Object.keys(tokens.shape)
-  if (top === 'limits') return Object.keys(DEFAULT_LIMITS)
+  if (top === 'limits') return [...Object.keys(DEFAULT_LIMITS), 'profile']
   if (top === 'heartbeat') return Object.keys(DEFAULT_HEARTBEAT)
   if (top === 'pages') return Object.keys(page.shape)
   if (top === 'allow') return ['subscribe', 'publish', 'history', 'presence']

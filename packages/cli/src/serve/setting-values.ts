@@ -1,5 +1,4 @@
-import type { TrustedProxies } from '@tidings/server'
-import { LOG_LEVELS, type LogLevel } from '@tidings/server'
+import { LIMITS_PROFILES, type LimitsProfile, LOG_LEVELS, type LogLevel, type TrustedProxies } from '@tidings/server'
 import { usageError } from '../exit.js'
 import { MAX_PORT } from './paths.js'
 import { parseRedirectTarget, REDIRECT_TARGET_RULE, type RedirectTarget } from './redirect-target.js'
@@ -13,6 +12,7 @@ export interface SettingValues {
   readonly config?: string | undefined
   readonly dev?: boolean | undefined
   readonly echo?: string | undefined
+  readonly limits?: LimitsProfile | undefined
   readonly maxFrameBytes?: number | undefined
   readonly maxFragments?: number | undefined
   readonly workers?: number | undefined
@@ -62,11 +62,13 @@ const list = (name: string, value: string | true): readonly string[] => {
   return items.map((item) => text(`An item of ${name}`, item.trim()))
 }
 
-const logLevel = (name: string, value: string | true): LogLevel => {
-  const level = LOG_LEVELS.find((known) => known === value)
-  if (level !== undefined) return level
-  throw usageError(`${name} must be one of ${LOG_LEVELS.join(', ')}, and not '${value}'.`)
-}
+const oneOf =
+  <Word extends string>(known: readonly Word[]) =>
+  (name: string, value: string | true): Word => {
+    const word = known.find((one) => one === value)
+    if (word !== undefined) return word
+    throw usageError(`${name} must be one of ${known.join(', ')}, and not '${value}'.`)
+  }
 
 const redirectTarget = (name: string, value: string | true): RedirectTarget => {
   const target = parseRedirectTarget(String(value))
@@ -96,6 +98,7 @@ const PARSERS: { readonly [K in Key]-?: Parse<K> } = {
   config: text,
   dev: yesOrNo,
   echo: text,
+  limits: oneOf(LIMITS_PROFILES),
   maxFrameBytes: whole(1, MAX_FRAME_BYTES),
   maxFragments: whole(1, MAX_FRAGMENTS),
   workers: whole(0, MAX_WORKERS),
@@ -107,7 +110,7 @@ const PARSERS: { readonly [K in Key]-?: Parse<K> } = {
   redirectTo: redirectTarget,
   trustedProxies: list,
   proxyHeader,
-  logLevel,
+  logLevel: oneOf(LOG_LEVELS),
   hsts: yesOrNo,
 }
 

@@ -75,8 +75,10 @@ export const resolveSettings = (
   const echo = first('echo')
   const trustedProxies = resolveProxies(flags, environment, config.trustedProxies)
   const { contract, allow, authenticate, origins, hosts, compression, heartbeat, presenceGraceMs } = config
+  const profile = flags.limits ?? environment.limits
   const limits = {
-    ...config.limits,
+    ...(typeof config.limits === 'string' ? { profile: config.limits } : config.limits),
+    ...(profile !== undefined && { profile }),
     ...definedLimits(environment),
     ...definedLimits(flags),
   }

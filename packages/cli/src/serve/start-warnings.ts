@@ -1,4 +1,4 @@
-import { DEFAULT_LIMITS, openFilesProblem } from '@tidings/server'
+import { openFilesProblem, resolveLimits } from '@tidings/server'
 import type { Settings } from './settings.js'
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1|\[::1\])$/i
@@ -14,7 +14,7 @@ export const startWarnings = (settings: Settings): readonly string[] =>
     openFilesProblem(maxConnectionsOf(settings)),
   ].filter((sentence) => sentence !== undefined)
 
-const maxConnectionsOf = ({ node }: Settings): number => node.limits?.maxConnections ?? DEFAULT_LIMITS.maxConnections
+const maxConnectionsOf = ({ node }: Settings): number => resolveLimits(node.limits, node.dev).maxConnections
 
 /** Whoever is behind a proxy is not asked: the proxy may have TLS. */
 const tokensInTheClear = ({ host, tls, node }: Settings): string | undefined => {

@@ -38,7 +38,7 @@ test.each(['ada', undefined])(
 )
 
 test('counts lists of members, whether asked for or subscribed to', async () => {
-  const node = await start({ limits: { historyBytesPerSecond: 100, historyBytesBurst: 8000 } })
+  const node = await start({ limits: { maxPresenceBytes: 4096, historyBytesPerSecond: 100, historyBytesBurst: 8000 } })
   const members = await connect(node, { token: 'member' })
   await members.request({ type: 'presence', channel: 'chat:a', action: 'enter', data: 'x'.repeat(4000) })
   const client = await connect(node, { token: 'ada' })

@@ -123,7 +123,7 @@ describe('echo: false', () => {
       .length
 
   test('holds for a subscription of the same session that begins later, however much it published', async () => {
-    const client = await connect(await start())
+    const client = await connect(await start({ limits: 'load-test' }))
     const { position } = (await client.request({ type: 'subscribe', channel: 'long:a' })) as { position: string }
     await client.request({ type: 'unsubscribe', channel: 'long:a' })
     await publishMany(client)

@@ -9,7 +9,7 @@ const TEXT = 'x'.repeat(30_000)
 
 /** Numbered publications, so large that a connection that takes nothing is full after a few. */
 const flood = async (policy: SlowPolicy, name = 'long:a') => {
-  const node = await start({ limits: { maxBufferedBytes: MAX_BUFFERED_BYTES } })
+  const node = await start({ limits: { profile: 'load-test', maxBufferedBytes: MAX_BUFFERED_BYTES } })
   const bystander = await connect(node)
   await bystander.request({ type: 'subscribe', channel: name })
   const accepted = nodeSide(node)

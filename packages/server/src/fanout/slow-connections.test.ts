@@ -5,7 +5,12 @@ const COUNT = 600
 const TEXT = 'x'.repeat(30_000)
 
 test('a node ends slow connections when too much waits for all of them, and everybody else gets everything', async () => {
-  const limits = { maxBufferedBytes: 65_536, maxOutboundBytes: 150_000, maxUnreadBytes: 1e9 }
+  const limits = {
+    profile: 'load-test',
+    maxBufferedBytes: 65_536,
+    maxOutboundBytes: 150_000,
+    maxUnreadBytes: 1e9,
+  } as const
   const node = await start({ limits })
   const bystander = await connect(node)
   await bystander.request({ type: 'subscribe', channel: 'long:a' })

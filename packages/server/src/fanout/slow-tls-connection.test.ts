@@ -16,7 +16,7 @@ const TEXT = 'x'.repeat(30_000)
 test('a TLS connection that takes nothing is not queued for, and catches up in order', async () => {
   const pair = await makePair()
   const authenticate = ({ token }: { token: string | undefined }) => (token === undefined ? null : { id: token })
-  const limits = { maxBufferedBytes: MAX_BUFFERED_BYTES }
+  const limits = { profile: 'load-test', maxBufferedBytes: MAX_BUFFERED_BYTES } as const
   const tidings = createTidings({ contract, backend: memory(), authenticate, allow, limits })
   const https = createServer(pair)
   tidings.attach(https)

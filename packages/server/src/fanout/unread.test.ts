@@ -18,7 +18,7 @@ const publishAll = async (node: Awaited<ReturnType<typeof start>>, from: number)
 const counted = Array.from({ length: 2 * COUNT }, (_, index) => index)
 
 test('a client that stops reading is sent little more, however much its buffers would take, and misses nothing', async () => {
-  const node = await start({ limits: { maxUnreadBytes } })
+  const node = await start({ limits: { profile: 'load-test', maxUnreadBytes } })
   const accepted = nodeSide(node)
   const client = await connect(node)
   const socket = await accepted
@@ -36,7 +36,7 @@ test('a client that stops reading is sent little more, however much its buffers 
 })
 
 test('a client that answers no ping gets everything as it comes', async () => {
-  const node = await start({ limits: { maxUnreadBytes } })
+  const node = await start({ limits: { profile: 'load-test', maxUnreadBytes } })
   const raw = await RawSocket.open(node.port)
   afterTest(() => raw.socket.destroy())
   raw.write(
@@ -59,7 +59,7 @@ test('a client that answers no ping gets everything as it comes', async () => {
 })
 
 test('a client whose commands wait for its replies to be taken still tells what it has read', async () => {
-  const node = await start({ limits: { maxUnreadBytes, maxBufferedBytes: 20_000 } })
+  const node = await start({ limits: { profile: 'load-test', maxUnreadBytes, maxBufferedBytes: 20_000 } })
   await publishAll(node, 0)
   const client = await connect(node)
   await client.request({ type: 'subscribe', channel: 'long:a', rewind: { count: COUNT } })

@@ -31,7 +31,7 @@ const floods: readonly [string, (id: number) => object][] = [
 test.each(floods)(
   'neither reads on nor buffers without bound for a peer that sends %s commands and never reads',
   async (_name, command) => {
-    const node = await start({ limits: { maxBufferedBytes: 32_768, commandBurst: 1_000_000 } })
+    const node = await start({ limits: { profile: 'load-test', maxBufferedBytes: 32_768 } })
     const lobby = node.tidings.channel('long:{name}', { name: 'a' })
     for (let index = 0; index < 20; index++) await lobby.publish('x'.repeat(50_000))
     const present = await connect(node)
@@ -60,7 +60,7 @@ test.each(floods)(
 )
 
 test('limits 10,000 subscribe commands at once, and neither the session nor a bystander suffers', async () => {
-  const node = await start()
+  const node = await start({ limits: { profile: 'load-test', commandsPerSecond: 500, commandBurst: 2000 } })
   const bystander = await connect(node)
   await bystander.request({ type: 'subscribe', channel: 'any:bystander' })
   const client = await connect(node)

@@ -62,7 +62,12 @@ export const ALLOW = Object.fromEntries(
 )
 
 export const NODE_LIMITS = {
-  limits: { maxPayloadBytes: MAX_PAYLOAD_BYTES, maxFrameBytes: 262_144, maxBufferedBytes: 16_384 },
+  limits: {
+    profile: 'load-test',
+    maxPayloadBytes: MAX_PAYLOAD_BYTES,
+    maxFrameBytes: 262_144,
+    maxBufferedBytes: 16_384,
+  },
   // Short, so that a node that was asleep finds sessions that are past it.
   heartbeat: { intervalMs: 1000, deadlineMs: 2500 },
 } as const
