@@ -12,6 +12,7 @@ import { randomFrom } from './random.mjs'
 const ROOT = resolve(import.meta.dirname, '..')
 const SERVER = 'packages/server/src'
 const MINUTE_MS = 60_000
+const PROGRESS_EACH = 25
 
 const HELP = `Usage: npm run mutants -- --room NAME [options]
 
@@ -128,8 +129,9 @@ const count = { killed: 0, stuck: 0, survived: 0 }
 const tell = ({ file, mutant, text }, why) =>
   console.log(`${why}: ${file}:${mutant.line}  ${text.replace(/\s+/g, ' ')}  →  ${mutant.replacement}`)
 
-for (const one of chosen) {
+for (const [index, one] of chosen.entries()) {
   if (performance.now() > endsAt) break
+  if (index > 0 && index % PROGRESS_EACH === 0) console.log(`… ${index} tried, ${count.survived} survived`)
   const { file, mutant } = one
   const running = testsOf(file, mutant.place)
   if (running.length === 0) {

@@ -5,6 +5,10 @@ import type { StoredPublication } from '../backend/backend.js'
 import { publicationFrames, variantOf } from './encode.js'
 
 const LIMIT = 65_536
+const codecs = [
+  ['JSON', jsonCodec],
+  ['MessagePack', msgpackCodec],
+] as const
 const json = variantOf(jsonCodec, 0, false)
 
 /** Publications 1, 2, 3 … with payloads of so many characters. */
@@ -34,10 +38,7 @@ test.each([
   expect(frames.map(({ end }) => end)).toEqual(ends.map((offset) => ({ offset, position: `p:${offset}` })))
 })
 
-test.each([
-  ['JSON', jsonCodec],
-  ['MessagePack', msgpackCodec],
-])('every publication is in one of the frames, in order, as %s', (_, codec) => {
+test.each(codecs)('every publication is in one of the frames, in order, as %s', (_, codec) => {
   const frames = publicationFrames(variantOf(codec, 3, false), 'a', publications(30_000, 30_000, 30_000, 70_000, 10))
   const pushed = frames.flatMap(({ bytes }) => {
     const payload = bytes.subarray(bytes[1] === 127 ? 10 : bytes[1] === 126 ? 4 : 2)
@@ -47,4 +48,22 @@ test.each([
   })
   expect(pushed.map(({ offset }) => offset)).toEqual([1, 2, 3, 4, 5])
   expect(pushed.map(({ data }) => (data as string).length)).toEqual([29_998, 29_998, 29_998, 69_998, 8])
+})
+
+const extras = [{}, { key: 'k' }, { tags: { a: 'b' } }, { key: 'k', tags: { a: 'b' } }]
+
+test.each(
+  codecs.flatMap(([name, codec]) =>
+    extras.map((extra) => [Object.keys(extra).join(' and '), name, codec, extra] as const),
+  ),
+)('a publication has its %s and nothing else as %s', (_fields, _name, codec, extra) => {
+  const [stored] = publications(10)
+  const [frame] = publicationFrames(variantOf(codec, 0, false), 'a', [{ ...stored, ...extra } as StoredPublication])
+  const payload = frame?.bytes.subarray(frame.bytes[1] === 126 ? 4 : 2)
+  const [push] = codec.decode(codec === jsonCodec ? String(payload) : (payload ?? '')) ?? []
+  expect(push).toEqual({
+    type: 'publications',
+    channel: 'a',
+    publications: [{ offset: 1, position: 'p:1', time: 5, data: 'xxxxxxxx', publisher: null, id: '1', ...extra }],
+  })
 })

@@ -1,5 +1,5 @@
 import { jsonCodec } from '@tidings/protocol'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Backend, LogChannel } from '../backend/backend.js'
 import { memory } from '../backend/memory/index.js'
 import { variantOf } from './encode.js'
@@ -71,6 +71,21 @@ describe('shared pages', () => {
     expect((await pages.read(page.end.position)).page).toMatchObject({ gap: null, publications: [{ payload: '2' }] })
     pages.clear()
     expect((await pages.read(start)).page).toMatchObject({ gap: { reason: 'purged', missed: 1 } })
+  })
+
+  it('are kept for a second, though the feed stands still', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    await publish('1')
+    const first = await pages.read(start)
+    vi.advanceTimersByTime(999)
+    expect(await pages.read(start)).toBe(first)
+    vi.advanceTimersByTime(1)
+    const second = await pages.read(start)
+    expect(second).not.toBe(first)
+    // The second has its own second.
+    vi.advanceTimersByTime(999)
+    expect(await pages.read(start)).toBe(second)
   })
 
   it('are not kept when the log does not answer', async () => {
