@@ -3,6 +3,8 @@ import type { Socket } from 'node:net'
 
 /** The most that is handed to the HTTP parser at once of what may hold many small parts. */
 const PIECE_BYTES = 2048
+/** Read from the socket at once. */
+const READ_BYTES = 16_384
 /** Ends the head of a request, and a chunked body: neither has one before its end. */
 const END = '\r\n\r\n'
 const NOTHING = Buffer.alloc(0)
@@ -82,7 +84,7 @@ export class PacedRequests {
   handOver(): void {
     this.#isQueued = false
     if (this.#isOver || !this.#mayHandOver) return
-    if (this.#rest.length === 0) this.#rest = (this.#socket.read() as Buffer | null) ?? NOTHING
+    if (this.#rest.length === 0) this.#rest = this.#read()
     if (this.#rest.length === 0) return
     if (!this.#socket.writable) return this.#drop()
     if (this.#request === undefined && !this.#isInHead) {
@@ -117,6 +119,12 @@ export class PacedRequests {
     if (this.#socket.writableNeedDrain) return false
     if (this.#request === undefined || this.#request.complete) return this.#isAnswered
     return this.#isAnswered || this.#request.readableLength < this.#request.readableHighWaterMark
+  }
+
+  /** No more than can be given back often: each time more would be read behind it. */
+  #read(): Buffer {
+    const bytes = Math.min(this.#socket.readableLength, READ_BYTES)
+    return bytes === 0 ? NOTHING : ((this.#socket.read(bytes) as Buffer | null) ?? NOTHING)
   }
 
   /** The bytes that come next, up to where a request may end. */

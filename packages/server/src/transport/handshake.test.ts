@@ -326,3 +326,19 @@ test.each([
   )
   raw.socket.destroy()
 })
+
+test('upgrades to other protocols without end make the node keep no more than one', async () => {
+  const { server, port } = await ordinary(true)
+  const accepted = once(server, 'connection')
+  const { said, socket } = talk(port)
+  socket.write(`GET /x HTTP/1.1\r\n${H2C}\r\n`.repeat(40_000))
+  const [ofServer] = (await accepted) as [{ readonly readableLength: number; readonly bytesRead: number }]
+  let most = 0
+  while ((said.text.match(/<GET/g) ?? []).length < 200) {
+    most = Math.max(most, ofServer.readableLength)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  expect(most).toBeLessThan(300_000)
+  expect(ofServer.bytesRead).toBeLessThan(1_000_000)
+  socket.destroy()
+})
