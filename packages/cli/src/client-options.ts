@@ -147,6 +147,17 @@ export const refusedError = ({ code, message }: { readonly code: string; readonl
 
 const withoutStop = (sentence: string): string => sentence.replace(/\.$/, '')
 
+/** Rejects when the user is revoked: the SDK's subscriptions wait then, for a login that a command does not bring. */
+export const untilRevoked = (client: Client): Promise<never> => {
+  const revoked = new Promise<never>((_resolve, reject) => {
+    client.on('state', ({ state, reason }) => {
+      if (state === 'closed' && reason?.code === 'revoked') reject(refusedError(reason))
+    })
+  })
+  revoked.catch(() => undefined)
+  return revoked
+}
+
 /** The answer of one command; rejects when it takes longer than it may. */
 export const withDeadline = async <Answer>(timeoutSeconds: number, answer: PromiseLike<Answer>): Promise<Answer> => {
   const abort = new AbortController()

@@ -24,6 +24,8 @@ import type {
   SubscribeOptions,
 } from './types.js'
 
+const CLOSED = failed('closed', 'the client was closed')
+
 class TidingsClient implements ChannelLink, SubscriptionLink {
   readonly settings: Settings
   readonly commands: Commands
@@ -34,7 +36,11 @@ class TidingsClient implements ChannelLink, SubscriptionLink {
   readonly #presence: Presence
   readonly #subscriptions = new Subscriptions(this)
   readonly #events = new Emitter<ClientEvents>()
-  #over = failed('closed', 'the client was closed')
+  #over = CLOSED
+  /** Closed because of who it is: `connect` opens it again. */
+  #mayReturn = false
+  /** Who it was when it was revoked, until a session is open again. */
+  #revoked: { readonly user: string | null | undefined } | undefined
   user: string | null | undefined
   session: string | undefined
 
@@ -73,12 +79,14 @@ class TidingsClient implements ChannelLink, SubscriptionLink {
   }
 
   connect(): void {
-    const over = this.begin()
-    if (over) throw new TidingsError(over.error.code, over.error.message)
+    if (this.state === 'closed' && this.#mayReturn) this.#start()
+    else this.#need()
   }
 
   close(): void {
     this.#connection.end()
+    // Closed already, by the server: now nothing waits for `connect` any more.
+    if (this.#mayReturn) this.#ended(undefined)
   }
 
   channel(pattern: string, params: Readonly<Record<string, string>> = {}): Channel {
@@ -95,7 +103,16 @@ class TidingsClient implements ChannelLink, SubscriptionLink {
 
   begin(): FailedResult | undefined {
     if (this.state === 'closed') return this.#over
-    if (this.state !== 'idle') return undefined
+    if (this.state === 'idle') this.#start()
+    return undefined
+  }
+
+  #need(): void {
+    const over = this.begin()
+    if (over) throw new TidingsError(over.error.code, over.error.message)
+  }
+
+  #start(): void {
     const WebSocket =
       this.#options.WebSocket ?? (globalThis as unknown as { WebSocket?: WebSocketConstructor }).WebSocket
     if (!WebSocket) {
@@ -105,7 +122,6 @@ class TidingsClient implements ChannelLink, SubscriptionLink {
       if (!address.startsWith('ws')) throw new TidingsError('bad-option', `no page completes the url '${address}'`)
     }
     this.#connection.connect(WebSocket)
-    return undefined
   }
 
   presence(channel: string): ChannelPresence {
@@ -116,7 +132,7 @@ class TidingsClient implements ChannelLink, SubscriptionLink {
     if (options.from !== undefined && options.rewind !== undefined) {
       throw new TidingsError('bad-option', 'from and rewind exclude each other')
     }
-    this.connect()
+    this.#need()
     const { maxBufferedItems } = this.settings
     const subscription = new ChannelSubscription(this.#subscriptions, channel, options, maxBufferedItems)
     this.#subscriptions.feed(subscription)
@@ -130,6 +146,12 @@ class TidingsClient implements ChannelLink, SubscriptionLink {
   // ── as the connection sees it
 
   #opened({ user, session, limits, retryWindowMs }: ConnectedReply): void {
+    if (this.#revoked) {
+      const isSame = this.#revoked.user === user
+      this.#revoked = undefined
+      this.#subscriptions.letGo(isSame)
+      if (!isSame) this.#presence.forget()
+    }
     this.user = user
     this.session = session
     this.commands.limits = limits
@@ -162,9 +184,17 @@ class TidingsClient implements ChannelLink, SubscriptionLink {
   }
 
   #ended(reason: DisconnectReason | undefined): void {
-    if (reason) this.#over = failed(reason.code as Failure['code'], reason.message)
-    this.#subscriptions.close(reason && this.#over.error)
-    this.#presence.close()
+    this.#over = reason ? failed(reason.code as Failure['code'], reason.message) : CLOSED
+    this.#mayReturn = reason?.code === 'revoked' || reason?.code === 'unauthorized'
+    if (reason?.code === 'revoked') this.#revoked ??= { user: this.user }
+    if (this.#revoked && this.#mayReturn) {
+      this.#subscriptions.hold(this.#over.error)
+      this.#presence.close()
+    } else {
+      this.#revoked = undefined
+      this.#subscriptions.close(reason && this.#over.error)
+      this.#presence.forget()
+    }
     this.asks.close(this.#over)
     this.publishes.close(this.#over)
   }

@@ -6,7 +6,6 @@ import { testClient, untilState } from '../test/test-client.js'
 afterEach(() => vi.useRealTimers())
 
 test.each([
-  [4502, 'out', 'revoked', 'out'],
   [4501, '', 'unauthorized', 'closed with 4501'],
   [4700, 'toString', 'connection-lost', 'toString'],
   [4999, '', 'connection-lost', 'closed with 4999'],

@@ -90,7 +90,7 @@ test('asks a silent server for a sign of life, and leaves it when there is none'
   await peer.closed
 })
 
-test.each([4502, 4999])('stays closed after close code %i', async (code) => {
+test.each([4503, 4999])('stays closed after close code %i', async (code) => {
   const server = await ScriptedServer.start()
   const client = testClient({ url: server.url })
   const items = client.channel('a').subscribe()[Symbol.asyncIterator]()

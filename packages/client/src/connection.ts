@@ -85,9 +85,11 @@ export class Connection {
     return this.#state
   }
 
-  /** Only while idle. */
+  /** Only while idle or closed. */
   connect(WebSocket: WebSocketConstructor): void {
     this.#WebSocket = WebSocket
+    this.#failures = 0
+    this.#wasRefused = false
     this.#unwatchNetwork = watchNetwork(({ type }) => {
       if (this.#state === 'waiting') {
         if (!isOffline()) this.#retry()

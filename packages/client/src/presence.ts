@@ -46,8 +46,15 @@ export class Presence {
     for (const [channel, entry] of this.#entries) if (entry.isIn) this.#enterAgain(channel, entry, ++entry.turn, 0)
   }
 
+  /** Until a session is open again. */
   close(): void {
     for (const { timer } of this.#entries.values()) clearTimeout(timer)
+  }
+
+  /** For good, or because another user is connected. */
+  forget(): void {
+    this.close()
+    this.#entries.clear()
   }
 
   of(channel: string): ChannelPresence {

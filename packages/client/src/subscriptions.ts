@@ -1,15 +1,19 @@
 import { SharedSubscription, type SubscriptionPush } from './shared-subscription.js'
 import type { Siblings, SubscriptionLink } from './subscription-link.js'
 import type { ChannelSubscription } from './subscription.js'
-import type { Failure } from './tidings-error.js'
+import { errorOf, type Failure, failed } from './tidings-error.js'
 
 /** PROTOCOL_LIMITS.maxSub; the table of limits would be too large for a browser's bundle. */
 const MAX_SUB = 15
+
+const USER_CHANGED = failed('user-changed', 'it was of a user who was revoked; another one is connected').error
 
 /** A client's subscriptions, and those of the session that feed them. */
 export class Subscriptions implements Siblings {
   readonly #link: SubscriptionLink
   readonly #open = new Set<ChannelSubscription>()
+  /** Those of a user who was revoked. */
+  readonly #held = new Set<ChannelSubscription>()
   readonly #shared = new Map<string, Set<SharedSubscription>>()
 
   constructor(link: SubscriptionLink) {
@@ -35,6 +39,7 @@ export class Subscriptions implements Siblings {
 
   ended(reader: ChannelSubscription): void {
     this.#open.delete(reader)
+    this.#held.delete(reader)
   }
 
   join(): void {
@@ -60,6 +65,20 @@ export class Subscriptions implements Siblings {
       if (failure) reader.end(failure)
       else reader.unsubscribe()
     }
+  }
+
+  /** All wait until it is known who connects next. */
+  hold(failure: Failure): void {
+    for (const reader of this.#open) {
+      this.#held.add(reader)
+      reader.follow('waiting', undefined, errorOf(failure))
+    }
+  }
+
+  /** They go on if the same user connected, and end if it is another one. */
+  letGo(isSameUser: boolean): void {
+    for (const reader of isSameUser ? [] : this.#held) reader.end(USER_CHANGED)
+    this.#held.clear()
   }
 
   // ── as shared subscriptions see it

@@ -193,17 +193,6 @@ test('lets a fixed token expire, and closes when it is refused after that', asyn
   expect(peer.waiting).toBe(0)
 })
 
-test('stays away once it was locked out', async () => {
-  const server = await ScriptedServer.start()
-  const client = testClient({ url: server.url, token: () => 'fresh' })
-  client.connect()
-  const peer = await server.peer()
-  await peer.welcome()
-  await untilState(client, 'connected')
-  peer.socket.close(4502, 'revoked')
-  expect((await untilState(client, 'closed')).reason).toEqual({ code: 'revoked', message: 'revoked' })
-})
-
 test('is not connected by a listener’s close while it begins', async () => {
   const server = await ScriptedServer.start()
   const client = testClient({ url: server.url, token: 'fixed' })

@@ -23,11 +23,11 @@ class ServerClock {
   }
 }
 
-const makeToken = (seconds: number, actions: readonly string[] = ['subscribe', 'publish']): Promise<string> =>
+const makeToken = (seconds: number, actions: readonly string[] = ['subscribe', 'publish'], at = Date.now()) =>
   new SignJWT({ sub: 'ann', tidings: { allow: { 'chat:{room}': actions } } })
     .setProtectedHeader({ alg: 'HS256' })
-    .setIssuedAt()
-    .setExpirationTime(Math.floor(Date.now() / 1000) + seconds)
+    .setIssuedAt(Math.floor(at / 1000))
+    .setExpirationTime(Math.floor(at / 1000) + seconds)
     .sign(Buffer.from(SECRET))
 
 const start = async (): Promise<{ node: LocalNode<typeof contract>; clock: ServerClock }> => {
@@ -89,12 +89,23 @@ test('a client with a fixed token comes back once after its end, and closes with
   expect(reasons).toEqual(['token-expired: token-expired', 'unauthorized: the token has expired'])
 })
 
-test('a client that was locked out closes and stays away', async () => {
-  const { node } = await start()
-  const client = testClient({ url: node.url, token: () => makeToken(60) })
-  client.connect()
-  await untilState(client, 'connected')
+test('a client of a revoked user stays away until it is told to connect, and misses nothing then', async () => {
+  const { node, clock } = await start()
+  const client = testClient({ url: node.url, token: () => makeToken(60, ['subscribe'], clock.now()) })
+  const lobby = node.tidings.channel('chat:{room}', { room: 'lobby' })
+  const subscription = client.channel('chat:lobby').subscribe()
+  const items = subscription[Symbol.asyncIterator]()
+  await new Promise((resolve) => subscription.on('caught-up', resolve))
+  await lobby.publish(1)
+  await take(items, 1)
   const closed = untilState(client, 'closed')
   await node.tidings.revoke({ user: 'ann' })
   expect((await closed).reason?.code).toBe('revoked')
+  await lobby.publish(2)
+  // Tokens that were issued within the tolerance for clocks are refused, too.
+  clock.aheadMs = 20_000
+  client.connect()
+  await untilState(client, 'connected')
+  await lobby.publish(3)
+  expect(await take(items, 2)).toMatchObject([{ data: 2 }, { data: 3 }])
 })

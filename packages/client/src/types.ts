@@ -7,7 +7,7 @@ import type { FailedResult, TidingsError } from './tidings-error.js'
  * - `connecting`: an attempt is under way
  * - `connected`: a session is open
  * - `waiting`: for the next attempt; when `reason.code` is `offline` the network seems to be gone, and attempts are rare
- * - `closed`: for good, by `close()` or for `reason`
+ * - `closed`: for good, by `close()` or for `reason`; after `revoked` and `unauthorized` until `connect()`
  */
 export type ClientState = 'idle' | 'connecting' | 'connected' | 'waiting' | 'closed'
 
@@ -50,7 +50,12 @@ export interface Client<App extends Contract = Contract> {
   readonly session: string | undefined
   /** Called at every change of `state`, in order. */
   on<Name extends keyof ClientEvents>(name: Name, listener: (event: ClientEvents[Name]) => void): Off
-  /** Connects now; without it the first use does. Throws TidingsError `closed` or `no-websocket`. */
+  /**
+   * Connects now; without it the first use does. Opens a client again that the server closed with the reason `revoked` or
+   * `unauthorized`, with a token that is asked for anew: call it after the next login. Subscriptions that waited since a
+   * revocation go on where they were if the same user is connected then; otherwise they end with `user-changed`. Throws
+   * TidingsError `closed` or `no-websocket`.
+   */
   connect(): void
   /**
    * For good. Publishes never sent end with `closed`, unacknowledged ones with `outcome-unknown`; iterators end.

@@ -8,6 +8,7 @@ import {
   failureError,
   tellState,
   withDeadline,
+  untilRevoked,
 } from '../client-options.js'
 import { CommandError, type ExitCode } from '../exit.js'
 import { clientHelp } from '../help.js'
@@ -66,10 +67,11 @@ const watch = async (client: Client, channel: string, signal: AbortSignal): Prom
   // Its publications are not asked for.
   subscription.on('item', () => undefined)
   if (signal.aborted) return
-  const error = await new Promise<TidingsError | undefined>((resolve) => {
+  const ended = new Promise<TidingsError | undefined>((resolve) => {
     subscription.on('state', (change) => {
       if (change.state === 'ended') resolve(change.error)
     })
   })
+  const error = await Promise.race([ended, untilRevoked(client)])
   if (error !== undefined) throw failureError(error)
 }

@@ -9,6 +9,7 @@ import {
   failureError,
   positiveCount,
   tellState,
+  untilRevoked,
 } from '../client-options.js'
 import { CommandError, type ExitCode } from '../exit.js'
 import { clientHelp } from '../help.js'
@@ -72,7 +73,7 @@ const subscribe = async (channel: string, flags: SubscribeFlags): Promise<void> 
   subscription.on('caught-up', () => notice(`Caught up with ${channel}; what follows is live.`))
   if (presence === true) printPresence(subscription)
   try {
-    await printItems(subscription, flags.count ?? Infinity)
+    await Promise.race([printItems(subscription, flags.count ?? Infinity), untilRevoked(client)])
   } catch (error) {
     throw error instanceof TidingsError ? failureError(error) : error
   } finally {
@@ -87,7 +88,7 @@ export const tellRefusals = (subscription: Subscription): void => {
   subscription.on('state', ({ state, error }) => {
     if (state !== 'waiting') {
       told = undefined
-    } else if (error !== undefined && error.message !== told) {
+    } else if (error?.retryable === true && error.message !== told) {
       told = error.message
       notice(`The server refuses for now: ${error.message} (${error.code}); trying again.`)
     }
