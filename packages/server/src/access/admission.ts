@@ -33,8 +33,10 @@ const originRefusal = (
   const page = parseOrigin(origin)
   if (page === undefined) return NO_ORIGIN
   if (origins.includes(page.text)) return undefined
-  if (dev) return isWebPage(page) && LOOPBACK_NAMES.includes(page.hostname) ? undefined : FOREIGN_TO_DEV
-  if (!isOwnHost(page, host)) return FOREIGN_HOST
+  if (!isOwnHost(page, host)) {
+    if (!dev) return FOREIGN_HOST
+    return isWebPage(page) && LOOPBACK_NAMES.includes(page.hostname) ? undefined : FOREIGN_TO_DEV
+  }
   if (hosts !== undefined && !hosts.includes(page.hostname)) return STRANGE_HOST
   return page.scheme === 'https' || !isServedOverTls(request, isTrustedProxy, proxyHeader) ? undefined : PLAIN_PAGE
 }
