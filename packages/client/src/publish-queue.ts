@@ -44,6 +44,8 @@ export class PublishQueue {
   #timer: ReturnType<typeof setTimeout> | undefined
   #isScheduled = false
   #retryWindowMs = Infinity
+  /** Monotonic: when the server said `connected`. */
+  #openedAtMs = 0
   #user: string | null = null
 
   constructor(commands: Commands, settings: Settings) {
@@ -78,6 +80,7 @@ export class PublishQueue {
   opened(user: string | null, retryWindowMs: number): void {
     this.#user = user
     this.#retryWindowMs = retryWindowMs
+    this.#openedAtMs = this.#settings.clock.monotonicMs()
     for (const entry of this.#entries) {
       if (entry.inDoubt && entry.user !== user) this.#fail(entry, failed('outcome-unknown', 'the user changed'))
     }
@@ -149,16 +152,25 @@ export class PublishQueue {
       return
     }
     const sent = startStopwatch(this.#settings.clock)
+    const command = this.#bounded(entry)
     if (!entry.inDoubt) entry.user = this.#user
     entry.inDoubt ??= sent
     entry.isSent = true
     this.#sentBytes += entry.bytes
-    this.#commands.send(entry.command, (reply) => {
+    const onReply = (reply: Answer | undefined): void => {
       entry.isSent = false
       this.#sentBytes -= entry.bytes
       if (reply) this.#answered(entry, sent, reply)
       this.schedule()
-    })
+    }
+    this.#commands.send(command, onReply, entry.command)
+  }
+
+  /** A repeat says until when it may be stored: the network may hold it up until the server has forgotten its id. */
+  #bounded({ command, inDoubt }: Entry): NewPublish {
+    if (!inDoubt) return command
+    const sinceOpenedMs = this.#settings.clock.monotonicMs() - this.#openedAtMs
+    return { ...command, withinMs: Math.max(0, Math.floor(sinceOpenedMs + this.#retryWindowMs - inDoubt())) }
   }
 
   #answered(entry: Entry, sent: Stopwatch, reply: Answer): void {

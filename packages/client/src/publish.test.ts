@@ -1,7 +1,7 @@
 import { channel, defineContract } from '@tidings/contract'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { runInNewContext } from 'node:vm'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import * as z from 'zod'
 import { ScriptedServer } from '../test/scripted-server.js'
 import { TestClock, take, testClient, untilState } from '../test/test-client.js'
@@ -339,4 +339,29 @@ test('does not hand out what it published with echo: false, even when a catch-up
   second.send({ type: 'publications', channel: 'a', publications: [own, others, mark] })
   expect(await take(items, 1)).toMatchObject([{ offset: 2, publisher: 'bob' }])
   expect(subscription.position).toBe('p3')
+})
+
+test('says of a repeat, and of nothing else, until when it may be stored', async () => {
+  const clock = new TestClock()
+  const server = await ScriptedServer.start()
+  const client = testClient({ url: server.url, clock })
+  const sent = client.channel('a').publish('x')
+  const first = await server.peer()
+  await first.welcome({ retryWindowMs: 60_000 })
+  expect((await first.next('publish')).withinMs).toBeUndefined()
+  clock.monotonic += 20_000
+  first.socket.terminate()
+  await untilState(client, 'waiting')
+  const second = await server.peer()
+  await second.welcome({ retryWindowMs: 50_000 })
+  const repeat = await second.next('publish')
+  expect(repeat).toMatchObject({ publicationId: sent.id, withinMs: 30_000 })
+  second.refuse(repeat, 'unavailable', true)
+  const passing = setInterval(() => (clock.monotonic += 100), 1)
+  onTestFinished(() => clearInterval(passing))
+  // What has passed since the first sending has passed since `connected` too.
+  expect(await second.next('publish')).toMatchObject({ withinMs: 30_000 })
+  const fresh = client.channel('a').publish('y')
+  const { publicationId, withinMs } = await second.next('publish')
+  expect([publicationId, withinMs]).toEqual([fresh.id, undefined])
 })

@@ -126,6 +126,11 @@ export interface PublishCommand {
   readonly tags?: Tags
   /** false: this session's own subscriptions get an echo mark in its place. */
   readonly echo?: boolean
+  /**
+   * For a repeat: the server must not store it later than this many milliseconds after it sent `connected`, but answer
+   * `unavailable`. So a network that holds the command up cannot bring it when its id is forgotten. Default: no bound.
+   */
+  readonly withinMs?: number
 }
 
 export interface HistoryCommand {

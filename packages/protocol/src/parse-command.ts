@@ -80,6 +80,7 @@ const FIELDS: Readonly<Record<CommandType, Fields>> = {
     key: { check: text(PROTOCOL_LIMITS.maxKeyLength) },
     tags: { check: tags },
     echo: { check: flag },
+    withinMs: { check: integer(0, Number.MAX_SAFE_INTEGER) },
   },
   history: {
     channel,

@@ -114,6 +114,7 @@ describe('a malformed command gets its error, and the connection lives', () => {
         Object.fromEntries(Array.from({ length: 17 }, (_, index) => [`t${index}`, '1'])),
       ],
       echo: [0, 'false', null],
+      withinMs: [-1, 1.5, '1', null],
     },
     history: {
       channel: [undefined, 5],

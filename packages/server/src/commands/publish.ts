@@ -48,8 +48,11 @@ export const publishCommand = ({
           reached('publishesPerSecond', session.connection.handshake.remoteAddress)
           return errorReply(command.id, 'rate-limited', 'too many publications on this channel; slow down')
         }
-        // Until then its id is remembered, if this is a repeat.
-        const leftMs = sentAfterMs + channel.log.dedupeWindowMs - retryWindowMs - monotonic()
+        // Until then its id is remembered, if this is a repeat. The client may know it better.
+        const { withinMs } = command
+        const heldUntilMs = sentAfterMs + channel.log.dedupeWindowMs - retryWindowMs
+        const untilMs = withinMs === undefined ? heldUntilMs : session.connectedAtMs + withinMs
+        const leftMs = untilMs - monotonic()
         if (leftMs < 0 && command.publicationId !== undefined) return errorReply(command.id, 'unavailable', TOO_OLD)
         const mutedFor = command.echo === false ? session.id : undefined
         const publication = newPublication(identity, command, checked.payload, leftMs, mutedFor)

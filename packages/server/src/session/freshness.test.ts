@@ -63,6 +63,22 @@ test('does not take a pong for fresh that waited as long as what comes after it'
   expect(await stored()).toEqual(['once'])
 })
 
+test.each([
+  ['refuses', 79_999, { type: 'error', code: 'unavailable', retryable: true }],
+  ['knows', 80_001, { type: 'published', duplicate: true }],
+])('%s a repeat that may be stored within %i ms and waits on a connection that is never silent', async (...row) => {
+  const [, withinMs, reply] = row
+  const { clock, node, stored } = await startWithClock()
+  const [first, second] = [await connect(node, { token: 'ada' }), await connect(node, { token: 'ada' })]
+  await first.request(REPEAT)
+  for (let passed = 0; passed < 80_000; passed += 10_000) {
+    clock.advance(10_000)
+    await second.request({ type: 'ping' })
+  }
+  expect(await second.request({ ...REPEAT, withinMs })).toMatchObject(reply)
+  expect(await stored()).toEqual(['once'])
+})
+
 test('keeps sessions when the process stood still for less than the margin', async () => {
   const { clock, node, stored } = await startWithClock()
   const [first, second] = [await connect(node, { token: 'ada' }), await connect(node, { token: 'ada' })]

@@ -75,6 +75,8 @@ export class Session implements ConnectionHandler {
   readonly rateLimit: RateLimit
   readonly #queue: CommandQueue
   readonly #freshness: Freshness
+  readonly #monotonic: () => number
+  #connectedAtMs = Infinity
   readonly #listener: SessionListener
   #connectTimer: RunningTimeout | undefined
   #entered: Set<string> | undefined
@@ -93,6 +95,7 @@ export class Session implements ConnectionHandler {
     this.#listener = listener
     this.rateLimit = rateLimit
     this.#freshness = new Freshness(freshness)
+    this.#monotonic = freshness.monotonic
     this.#queue = new CommandQueue(this, dispatch, limits.maxCommandsInFlight)
     const late = (): void => {
       listener.late(this)
@@ -111,6 +114,11 @@ export class Session implements ConnectionHandler {
     return { user: this.#identity?.user?.id, session: this.id, remoteAddress, origin }
   }
 
+  /** Monotonic time at which its connect command succeeded: not later than the client can know. */
+  get connectedAtMs(): number {
+    return this.#connectedAtMs
+  }
+
   get ended(): boolean {
     return this.#ended
   }
@@ -119,7 +127,10 @@ export class Session implements ConnectionHandler {
   identify(identity: Identity): void {
     this.#endConnecting()
     // Another token of the same session changes nothing of how it is read from.
-    if (this.#identity === undefined) this.connection.known(identity.account.bytes)
+    if (this.#identity === undefined) {
+      this.connection.known(identity.account.bytes)
+      this.#connectedAtMs = this.#monotonic()
+    }
     this.#identity = identity
   }
 
