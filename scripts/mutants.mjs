@@ -93,7 +93,23 @@ console.log(`${room}, seed ${seed}: ${chosen.length} of ${every.length} mutants`
 
 const host = new Host()
 process.on('exit', () => host.stop())
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130))
+const count = { killed: 0, stuck: 0, survived: 0 }
+
+/** Also for a run that is interrupted. */
+const report = () => {
+  const tries = count.killed + count.stuck + count.survived
+  const share = ((100 * (count.killed + count.stuck)) / Math.max(1, tries)).toFixed(1)
+  const untried = tries < chosen.length ? `, ${chosen.length - tries} were not tried` : ''
+  console.log(
+    `${room}, seed ${seed}: ${share} % of ${tries} mutants killed (${count.stuck} of them never ended), ${count.survived} survived${untried}`,
+  )
+}
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.once(signal, () => {
+    report()
+    process.exit(130)
+  })
+}
 
 const traced = await host.trace({ kind: 'trace', sources, tests: [tests] })
 if (traced.failed.length > 0) cannotBegin(`these fail without any mutant: ${traced.failed.join(', ')}`)
@@ -124,7 +140,6 @@ if (first !== undefined) {
 }
 
 const endsAt = performance.now() + minutes * MINUTE_MS
-const count = { killed: 0, stuck: 0, survived: 0 }
 /** @param {{ readonly file: string, readonly mutant: import('./mutants/mutants-of.mjs').Mutant, readonly text: string }} one @param {string} why */
 const tell = ({ file, mutant, text }, why) =>
   console.log(`${why}: ${file}:${mutant.line}  ${text.replace(/\s+/g, ' ')}  →  ${mutant.replacement}`)
@@ -150,10 +165,4 @@ for (const [index, one] of chosen.entries()) {
   }
 }
 host.stop()
-
-const tries = count.killed + count.stuck + count.survived
-const share = ((100 * (count.killed + count.stuck)) / Math.max(1, tries)).toFixed(1)
-if (tries < chosen.length) console.log(`${chosen.length - tries} were not tried: the time was over`)
-console.log(
-  `${room}, seed ${seed}: ${share} % of ${tries} mutants killed (${count.stuck} of them never ended), ${count.survived} survived`,
-)
+report()
