@@ -5,6 +5,7 @@ import { setImmediate as endOfTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { afterTest, allow, connect, latch, nodeSide, start, until } from '../node.fixture.js'
 
+const BATCH = 20
 const heartbeat = { intervalMs: 40, deadlineMs: 200 }
 
 test('pings a silent peer, which stays because it answers', async () => {
@@ -83,7 +84,11 @@ test('closes a connection that was upgraded and then says nothing more at all', 
 })
 
 test('keeps a slow reader that makes progress and says nothing', async () => {
-  const node = await start({ heartbeat, limits: { maxBufferedBytes: 1 } })
+  const node = await start({
+    // Filling the buffers of the system must take less time than the deadline, on a busy machine too.
+    heartbeat: { intervalMs: 40, deadlineMs: 1000 },
+    limits: { maxBufferedBytes: 1, maxUnreadBytes: 2 ** 30 },
+  })
   const lobby = node.tidings.channel('long:{name}', { name: 'a' })
   const accepted = nodeSide(node)
   const client = await connect(node)
@@ -92,15 +97,15 @@ test('keeps a slow reader that makes progress and says nothing', async () => {
   client.socket.pause()
   let published = 0
   while (socket.writableLength === 0) {
-    await lobby.publish('x'.repeat(60_000))
-    published += 1
+    await Promise.all(Array.from({ length: BATCH }, () => lobby.publish('x'.repeat(60_000))))
+    published += BATCH
     await endOfTurn()
   }
   for (const end = published + 150; published < end; published++) await lobby.publish('x'.repeat(60_000))
   // Its pongs wait behind what it has not read: only what it takes shows that it lives.
   const other = await connect(node)
   const isDone = (): boolean => client.dataOf('long:a').length === published
-  for (let pulse = 0; pulse < 20 && !isDone(); pulse++) {
+  for (let pulse = 0; pulse < 60 && !isDone(); pulse++) {
     const before = socket.bytesWritten
     client.socket.resume()
     await until(() => socket.bytesWritten > before || isDone())
