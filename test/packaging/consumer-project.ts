@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -67,21 +68,42 @@ export const packPackages = async (folder: string): Promise<readonly Tarball[]> 
   }))
 }
 
+/** Installs packages of the registry, or tarballs, into a project, and makes one of the folder if it is none yet. */
+export const installInto = async (folder: string, specifiers: readonly string[]): Promise<void> => {
+  await mkdir(folder, { recursive: true })
+  const manifest = join(folder, 'package.json')
+  if (!existsSync(manifest)) {
+    await writeFile(manifest, JSON.stringify({ name: 'consumer', private: true, type: 'module' }))
+  }
+  const quietly = ['--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error']
+  await runIn(folder, 'npm', ['install', ...quietly, ...specifiers])
+}
+
 /** An empty project into which the tarballs are installed, as a user would, with what its own code needs. */
 export const installConsumer = async (folder: string, tarballs: readonly Tarball[]): Promise<void> => {
   const { devDependencies = {} } = await readManifest(ROOT)
   const own = ['@types/node', '@types/ws', 'ws', 'zod'].map((name) => `${name}@${devDependencies[name] ?? 'latest'}`)
-  await mkdir(folder, { recursive: true })
-  await writeFile(join(folder, 'package.json'), JSON.stringify({ name: 'consumer', private: true, type: 'module' }))
-  const specifiers = [...tarballs.map(({ path }) => path), ...own]
-  await runIn(folder, 'npm', [
-    'install',
-    '--no-audit',
-    '--no-fund',
-    '--prefer-offline',
-    '--loglevel=error',
-    ...specifiers,
-  ])
+  await installInto(folder, [...tarballs.map(({ path }) => path), ...own])
+}
+
+/** Type-checks the folder `src` of a project, library files included; resolves to what the compiler says. */
+export const typeErrors = async (
+  folder: string,
+  compiler: string,
+  options: Readonly<Record<string, string>>,
+): Promise<string> => {
+  const compilerOptions = {
+    ...options,
+    target: 'es2022',
+    lib: ['es2023', 'dom', 'dom.iterable', 'dom.asynciterable'],
+    strict: true,
+    skipLibCheck: false,
+    noEmit: true,
+    types: ['node'],
+  }
+  const file = join(folder, 'tsconfig.json')
+  await writeFile(file, JSON.stringify({ compilerOptions, include: ['src'] }))
+  return runIn(folder, process.execPath, [compiler, '--project', file, '--pretty', 'false'])
 }
 
 /** A folder that is gone at the end. */

@@ -1,6 +1,9 @@
 import type { Contract } from '@tidings/contract'
 import type { Codec } from '@tidings/protocol'
 
+/** Bytes that share no memory with another thread, in the words of every version of TypeScript. */
+type FrameBytes = ReturnType<Uint8ArrayConstructor['of']>
+
 /** What the SDK needs of a WebSocket; browsers', Node's and `ws`'s have it. */
 export interface WebSocketLike {
   binaryType: string
@@ -8,7 +11,7 @@ export interface WebSocketLike {
   onmessage: unknown
   onerror: unknown
   onclose: unknown
-  send(data: string | Uint8Array<ArrayBuffer>): void
+  send(data: string | FrameBytes): void
   close(code?: number, reason?: string): void
   /** Ends it without a closing handshake, where there is such a thing. */
   terminate?(): void

@@ -217,11 +217,21 @@ export interface HistoryPage<Data = unknown> {
 
 export type HistoryResult<Data = unknown> = HistoryPage<Data> | FailedResult
 
+/**
+ * The type of data if JSON can carry it. Unlike JsonValue it takes types declared with `interface`, and classes with
+ * `toJSON`; functions, symbols, bigints and what holds them, such as a Map, are refused.
+ */
+export type JsonData<Data> = Data extends JsonValue | undefined | { toJSON(): unknown }
+  ? Data
+  : Data extends bigint | symbol | ((...parameters: never[]) => unknown)
+    ? never
+    : { readonly [Key in keyof Data]: JsonData<Data[Key]> }
+
 /** Waits for the connection. Rejects only with TidingsError `bad-payload`, for data that JSON cannot carry. */
 export interface ChannelPresence {
   /** Enters this client, with what others should see; enters it again after every reconnect. `member` names the entry. */
-  enter(data?: JsonValue): Promise<{ readonly ok: true; readonly member: string } | FailedResult>
-  update(data: JsonValue): Promise<{ readonly ok: true } | FailedResult>
+  enter<Data>(data?: Data & JsonData<Data>): Promise<{ readonly ok: true; readonly member: string } | FailedResult>
+  update<Data>(data: Data & JsonData<Data>): Promise<{ readonly ok: true } | FailedResult>
   leave(): Promise<{ readonly ok: true } | FailedResult>
   get(): Promise<{ readonly ok: true; readonly members: readonly Member[] } | FailedResult>
 }

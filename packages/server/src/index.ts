@@ -80,6 +80,7 @@ export {
   type TrustedProxies,
   type User,
 } from './options.js'
+export type { PublicJwk } from './public-jwk.js'
 export { OptionsError } from './options-error.js'
 export { createTidings, type Tidings } from './tidings.js'
 export { type Refusal as HttpRefusal } from './transport/answer-raw.js'

@@ -1,9 +1,10 @@
-import type { JsonWebKey, KeyObject } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import type { Contract, ParamsOf, PatternOf } from '@tidings/contract'
 import type { Backend } from './backend/backend.js'
 import type { Clock } from './clock.js'
 import type { LimitsOption } from './limits/profiles.js'
 import type { Logger } from './observe/logger.js'
+import type { PublicJwk } from './public-jwk.js'
 
 /** Who a session belongs to. `id` is what others see as the publisher; more fields are the application's own. */
 export interface User {
@@ -88,7 +89,7 @@ export type TokenKey = {
     }
   | {
       /** RS256 (RSA, at least 2048 bits), ES256 (P-256) or EdDSA (Ed25519): PEM, a JSON Web Key or a KeyObject. */
-      readonly publicKey: string | JsonWebKey | KeyObject
+      readonly publicKey: string | PublicJwk | KeyObject
     }
 )
 

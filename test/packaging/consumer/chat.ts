@@ -14,6 +14,11 @@ const app = defineContract({
 })
 type App = typeof app
 
+interface Cursor {
+  readonly x: number
+  readonly label?: string
+}
+
 export const serve = async (): Promise<void> => {
   const tidings = createTidings({
     contract: app,
@@ -38,6 +43,10 @@ export const chat = async (signal: AbortSignal): Promise<Client<App>> => {
   const lobby = client.channel('chat:{room}', { room: 'lobby' })
   const sent = await lobby.publish({ text: 'hi' })
   if (sent.ok) console.log(sent.position, sent.durability)
+  const cursor: Cursor = { x: 1 }
+  await lobby.presence.enter(cursor)
+  // @ts-expect-error: JSON has no maps
+  await lobby.presence.update(new Map())
   // @ts-expect-error: the parameter has another name
   client.channel('chat:{room}', { name: 'lobby' })
   // @ts-expect-error: the data does not fit the schema

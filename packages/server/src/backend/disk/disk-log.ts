@@ -297,4 +297,4 @@ export class DiskLog implements Log {
 }
 
 /** Where the running clock is kept in the table `facts`. */
-export const RUNNING_CLOCK_KEY = CLOCK_KEY
+export const RUNNING_CLOCK_KEY: Uint8Array = CLOCK_KEY

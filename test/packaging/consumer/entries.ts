@@ -1,0 +1,11 @@
+/** Every entry that packages have types for. */
+export type * as client from '@tidings/client'
+export type * as clientMsgpack from '@tidings/client/msgpack'
+export type * as contract from '@tidings/contract'
+export type * as protocol from '@tidings/protocol'
+export type * as protocolMsgpack from '@tidings/protocol/msgpack'
+export type * as server from '@tidings/server'
+export type * as disk from '@tidings/server/disk'
+export type * as memory from '@tidings/server/memory'
+export type * as remote from '@tidings/server/remote'
+export type * as testing from '@tidings/testing'
