@@ -34,7 +34,10 @@ export const ERROR_CODES = {
     true,
     'too many commands, connects, publications on this channel, or bytes of history; slow down',
   ),
-  overloaded: rule(true, 'the server is at a limit of its own; nothing was stored'),
+  overloaded: rule(
+    true,
+    'the server is at a limit of its own, or the user has as much of it as one may; nothing was stored',
+  ),
   'storage-full': rule(true, 'the disk is full; nothing was stored'),
   unavailable: rule(true, 'the backend cannot be reached; nothing is known to be stored'),
   internal: rule(true, 'the server failed in a way it did not expect; it is in its log'),

@@ -38,7 +38,7 @@ export type Authenticate = (request: AuthenticateRequest) => Identified | Promis
 
 export type Identified = User | null | false
 
-export type Action = 'subscribe' | 'publish' | 'history' | 'presence'
+export type Action = 'subscribe' | 'publish' | 'history' | 'presence' | 'create'
 
 export interface AccessRequest<Params = Readonly<Record<string, string>>> {
   readonly user: User | null
@@ -67,7 +67,8 @@ export type AccessRule<Params = Readonly<Record<string, string>>> =
 
 /**
  * What neither a rule nor the token allows is forbidden, and a rule that is `false` forbids whatever tokens say. `history`
- * follows `subscribe` unless it has a rule of its own. A subscription that rewinds needs `history` too, one that asks who
+ * follows `subscribe` unless it has a rule of its own. `create` is asked when a client is the first to subscribe or publish to a channel
+ * that has no stored publications, members or subscribers; it follows `publish`, or `subscribe` where clients may not publish. A subscription that rewinds needs `history` too, one that asks who
  * is present `presence`.
  */
 export type ChannelAccess<Params = Readonly<Record<string, string>>> = Readonly<
@@ -208,6 +209,11 @@ export interface Limits {
    * come back and resume. Default 1073741824.
    */
   readonly maxOutboundBytes: number
+  /**
+   * Memory for the presence entries of all clients, in bytes; more are refused `overloaded`. One user may have a quarter of it. Default
+   * 268435456.
+   */
+  readonly maxPresenceTotalBytes: number
   /** How long a connection may take until its connect command succeeded. Default 10000. */
   readonly connectDeadlineMs: number
 }
@@ -243,6 +249,7 @@ export const DEFAULT_LIMITS: Limits = {
   maxBufferedBytes: 131_072,
   maxUnreadBytes: 524_288,
   maxOutboundBytes: 1_073_741_824,
+  maxPresenceTotalBytes: 268_435_456,
   connectDeadlineMs: 10_000,
 }
 

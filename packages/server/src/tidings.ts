@@ -9,9 +9,9 @@ import { FailedTokens } from './access/failed-tokens.js'
 import type { Revocation } from './access/revocations.js'
 import { SocketLimits } from './access/socket-limits.js'
 import { TokenExpiry } from './access/token-expiry.js'
-import type { BackendError } from './backend/backend.js'
+import type { Backend, BackendError } from './backend/backend.js'
 import { type ChannelHandle, channelHandle } from './channel-handle.js'
-import { Channels } from './channels.js'
+import { type Channel, Channels } from './channels.js'
 import { systemClock } from './clock.js'
 import { Gate } from './commands/command.js'
 import { createCommands } from './commands/create-commands.js'
@@ -90,6 +90,10 @@ export interface Tidings<App extends Contract = Contract> {
   close(options?: { readonly drainMs?: number }): Promise<void>
 }
 
+/** Whether anything is stored of a channel, or anybody is in it, on whichever node. */
+const isInUseElsewhere = async ({ log, presence }: Backend, channel: Channel): Promise<boolean> =>
+  (await log.isInUse(channel.log)) || (channel.presence && (await presence.members(channel.name)).length > 0)
+
 /** Makes a node and opens its backend. Throws OptionsError for a wrong option. */
 export const createTidings = <const App extends Contract>(options: TidingsOptions<App>): Tidings<App> => {
   const resolved = checkOptions(options)
@@ -117,8 +121,15 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
   const pages = new PageTurns(turn, () => reached('historyBytesPerSecond'))
   const hub = new Hub(log, turn)
   const presence = new PresenceFeeds(store)
-  const entries = new PresenceEntries(store, presenceGraceMs, now, (session, channel, error) =>
-    observer.failed({ text: 'a presence entry could not be removed', error, channel, ...session.actor }),
+  const isInUse = (channel: Channel): boolean | Promise<boolean> =>
+    hub.isUsed(channel.name) || isInUseElsewhere(backend, channel)
+  const entries = new PresenceEntries(
+    store,
+    limits.maxPresenceTotalBytes,
+    presenceGraceMs,
+    now,
+    (session, channel, error) =>
+      observer.failed({ text: 'a presence entry could not be removed', error, channel, ...session.actor }),
   )
   const expiry = new TokenExpiry(now)
   const sessions = new Sessions({
@@ -146,7 +157,16 @@ export const createTidings = <const App extends Contract>(options: TidingsOption
     logger,
   })
   const commands = createCommands({
-    ...{ authenticator, expiry, connections, accounts, pages, access, channels, gate: new Gate(channels, access) },
+    ...{
+      authenticator,
+      expiry,
+      connections,
+      accounts,
+      pages,
+      access,
+      channels,
+      gate: new Gate(channels, access, isInUse),
+    },
     ...{ log, hub, presence, store, entries, limits, now, monotonic, reached, observer },
     failedTokens: new FailedTokens(accounts, reached),
     pingIntervalMs: heartbeat.intervalMs,

@@ -29,7 +29,7 @@ interface TokenFlags {
   readonly check?: string
 }
 
-const ACTIONS = ['subscribe', 'publish', 'history', 'presence']
+const ACTIONS = ['subscribe', 'publish', 'history', 'presence', 'create']
 const UNITS_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 const MAX_DURATION_MS = 366 * 86_400_000
 

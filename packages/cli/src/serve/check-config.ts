@@ -151,6 +151,7 @@ const CONFIG = objectOf({
         publish: rule.optional(),
         history: rule.optional(),
         presence: rule.optional(),
+        create: rule.optional(),
       }),
       'must be an object',
     )
@@ -241,7 +242,7 @@ const knownKeys = ([top, ...inside]: readonly PropertyKey[]): readonly string[] 
   if (top === 'limits') return [...Object.keys(DEFAULT_LIMITS), 'profile']
   if (top === 'heartbeat') return Object.keys(DEFAULT_HEARTBEAT)
   if (top === 'pages') return Object.keys(page.shape)
-  if (top === 'allow') return ['subscribe', 'publish', 'history', 'presence']
+  if (top === 'allow') return ['subscribe', 'publish', 'history', 'presence', 'create']
   return Object.keys(CONFIG.shape)
 }
 

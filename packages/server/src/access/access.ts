@@ -26,6 +26,7 @@ const REFUSALS: Readonly<Record<Action, Refusal>> = {
   publish: forbidden('publish to'),
   history: forbidden('read the history of'),
   presence: forbidden('take part in the presence of'),
+  create: forbidden('create'),
 }
 
 const compile = (access: ChannelAccess, pattern: string): Rules => {
@@ -36,8 +37,12 @@ const compile = (access: ChannelAccess, pattern: string): Rules => {
     rules[action as Action] = compiled
   }
   const history = rules.history ?? rules.subscribe
-  return history === undefined ? rules : { ...rules, history }
+  const create = rules.create ?? (isOpen(rules.publish) ? rules.publish : rules.subscribe)
+  return { ...rules, ...(history === undefined ? {} : { history }), ...(create === undefined ? {} : { create }) }
 }
+
+/** Whether a rule lets any client do it. Channels that only the application publishes to are created by who may subscribe. */
+const isOpen = (rule: Rule | undefined): boolean => rule !== undefined && rule !== false
 
 /**
  * Decides what somebody may do on a channel. In this order: a rule that is `false` forbids; a rule that is `true`, or the
@@ -54,6 +59,14 @@ export class Access {
     const entries = Object.entries(allow)
     this.#rules = new Map(entries.map(([pattern, access]) => [pattern, compile(access ?? {}, pattern)]))
     this.#unmentioned = dev ? true : undefined
+  }
+
+  /** Whether whoever may do this may create too, because one rule is for both: it need not be asked. */
+  isCreateImplied(action: 'publish' | 'subscribe', { match }: Channel): boolean {
+    const rules = this.#rules.get(match.pattern)
+    // Without a rule tokens decide, of which one to publish is one to create as well.
+    if (rules?.create === undefined) return action === 'publish'
+    return rules.create === rules[action]
   }
 
   /** undefined: allowed. Synchronous unless the application's rule is not; rejects or throws as that rule does. */

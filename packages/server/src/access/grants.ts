@@ -1,9 +1,9 @@
 import { ContractError, matchPattern, parsePattern, type Pattern } from '@tidings/contract'
 import type { Action } from '../options.js'
 
-export const ACTIONS: readonly Action[] = ['subscribe', 'publish', 'history', 'presence']
+export const ACTIONS: readonly Action[] = ['subscribe', 'publish', 'history', 'presence', 'create']
 
-const BITS: Readonly<Record<Action, number>> = { subscribe: 1, publish: 2, history: 4, presence: 8 }
+const BITS: Readonly<Record<Action, number>> = { subscribe: 1, publish: 2, history: 4, presence: 8, create: 16 }
 const MAX_CACHED = 1000
 
 interface Grant {
@@ -13,9 +13,19 @@ interface Grant {
 
 export const isAction = (value: unknown): value is Action => ACTIONS.some((action) => action === value)
 
+const grantOf = (pattern: Pattern, actions: readonly Action[]): Grant => {
+  const isOneChannel = pattern.segments.every(({ kind }) => kind === 'literal')
+  const implied: Readonly<Partial<Record<Action, number>>> = {
+    subscribe: BITS.history | (isOneChannel ? BITS.create : 0),
+    publish: BITS.create,
+  }
+  return { pattern, actions: actions.reduce((all, action) => all | BITS[action] | (implied[action] ?? 0), 0) }
+}
+
 /**
  * What a token allows: actions by pattern. Patterns add up: an action is allowed by any that matches. `subscribe` brings
- * `history` with it, as it does in rules. The answer for a channel is found once; later ones are a look into a map.
+ * `history` with it, as it does in rules, and `publish` brings `create`. So does `subscribe` where the pattern is one channel: the
+ * client does not choose its name. The answer for a channel is found once; later ones are a look into a map.
  */
 export class Grants {
   readonly #grants: readonly Grant[]
@@ -33,9 +43,8 @@ export class Grants {
       if (!Array.isArray(actions) || !actions.every(isAction)) {
         return `must have lists of ${ACTIONS.join(', ')}`
       }
-      const bits = actions.map((action) => BITS[action] | (action === 'subscribe' ? BITS.history : 0))
       try {
-        grants.push({ pattern: parsePattern(source), actions: bits.reduce((all, bit) => all | bit, 0) })
+        grants.push(grantOf(parsePattern(source), actions))
       } catch (error) {
         if (error instanceof ContractError) return 'has a pattern that is none'
         throw error

@@ -51,6 +51,7 @@ const startAllowing = async (allow: AccessRules<App> = {}, anonymous = false) =>
 describe('the claim of a token', () => {
   test('allows what it lists, and nothing without it', async () => {
     const node = await startAllowing()
+    await node.tidings.channel('chat:{room}', { room: 'a' }).publish(1)
     const may = async (...actions: readonly string[]) =>
       allowed(await connect(node, { token: await token(allowing({ 'chat:{room}': actions })) }), 'chat:a')
     expect(await may()).toEqual([])

@@ -29,6 +29,8 @@ export interface NewPublication {
   readonly maxWaitMs?: number
   /** Whose ids these are: two scopes never collide. At most 256 characters. */
   readonly scope: string
+  /** Whose share of the backend's memory it counts in, such as `user:ann`. Absent: the application's own, which has no bound. */
+  readonly account?: string | undefined
   readonly publisher: string | null
   readonly payload: Payload
   readonly key?: string
@@ -126,8 +128,10 @@ export interface Log {
   rewind(channel: LogChannel, rewind: Rewind): Promise<Cursor>
   /** The newest cursor of each channel, in the order asked. For a remote log: asked of the one who decides the order. */
   tails(channels: readonly LogChannel[]): Promise<readonly Cursor[]>
-  /** From the moment this resolves until `stop`, `listener` is told of publications. It must not throw. */
-  watch(channel: LogChannel, listener: LogListener): Promise<Watch>
+  /** From the moment this resolves until `stop`, `listener` is told of publications. It must not throw. `account`: as of a publication, for a channel that nobody uses yet. */
+  watch(channel: LogChannel, listener: LogListener, account?: string): Promise<Watch>
+  /** Whether it has stored publications, or anybody watches it, on whichever node. Remembers nothing of a channel that is not in use. */
+  isInUse(channel: LogChannel): Promise<boolean>
   /**
    * Resolves once watchers were told of everything that any node had stored before the call, in an earlier turn. Absent
    * where that always is so (nobody else stores anything), and where notices are hints. Rejects with BackendError.
@@ -190,6 +194,8 @@ export type BackendErrorCode =
   | 'id-conflict'
   | 'storage-full'
   | 'overloaded'
+  /** One account would have more than its share of what all use; nothing was stored. */
+  | 'over-share'
   | 'unavailable'
   /** Open only: another process has the data directory. */
   | 'locked'

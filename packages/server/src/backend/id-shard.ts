@@ -3,7 +3,8 @@ import type { IdEntry } from './id-table.js'
 
 /**
  * A record has 64 bytes: the key (4 words of 32 bits), the hash of the publication (4 words), then as 64-bit numbers offset,
- * time and end (0: the slot is free), then the tag.
+ * time and end (0: the slot is free), then the tag and the number of
+ * an account.
  */
 const RECORD_BYTES = 64
 const WORDS = RECORD_BYTES / 4
@@ -13,6 +14,7 @@ const OFFSET = 4
 const TIME = 5
 const EXPIRES = 6
 const TAG_WORD = 14
+const ACCOUNT_WORD = 15
 
 const MIN_CAPACITY = 16
 /** How full it gets before it grows, and what it is after: by a third, because most tables stop somewhere. */
@@ -56,45 +58,52 @@ export class IdShard {
     }
   }
 
-  /** Says whether the key is a new one. */
-  set(key: KeyWords, { payloadHash, offset, time, expiresAt, tag }: IdEntry): boolean {
+  /** Gives the account of the entry that was there before; undefined: the key is a new one. */
+  set(key: KeyWords, { payloadHash, offset, time, expiresAt, tag }: IdEntry, account: number): number | undefined {
     let slot = this.#slotOf(key)
     const isNew = !this.#isUsed(slot)
     if (isNew && this.#count + 1 > this.#capacity * MAX_LOAD) {
       this.#resize(Math.ceil((this.#count + 1) / LOAD_AFTER))
       slot = this.#slotOf(key)
     }
+    const before = isNew ? undefined : this.#accountAt(slot)
     this.#words.set(key, slot * WORDS)
     this.#bytes.write(payloadHash, slot * RECORD_BYTES + HASH_AT, 'latin1')
     this.#numbers[slot * NUMBERS + OFFSET] = offset
     this.#numbers[slot * NUMBERS + TIME] = time
     this.#numbers[slot * NUMBERS + EXPIRES] = expiresAt
     this.#words[slot * WORDS + TAG_WORD] = tag
+    this.#words[slot * WORDS + ACCOUNT_WORD] = account
     if (isNew) this.#count += 1
-    return isNew
+    return before
   }
 
-  /** Says whether it was there. */
-  delete(key: KeyWords): boolean {
+  /** Gives the account of what was there. */
+  delete(key: KeyWords): number | undefined {
     const slot = this.#slotOf(key)
-    if (!this.#isUsed(slot)) return false
+    if (!this.#isUsed(slot)) return undefined
+    const account = this.#accountAt(slot)
     this.#free(slot)
-    return true
+    return account
   }
 
-  /** Frees the slot if what it holds has expired, and gives its tag then. Another record may stand there afterwards. */
-  expire(slot: number, now: number): number | undefined {
+  /** Frees the slot if what it holds has expired, and gives its tag and account then. Another record may stand there afterwards. */
+  expire(slot: number, now: number): { readonly tag: number; readonly account: number } | undefined {
     const expiresAt = this.#number(slot, EXPIRES)
     if (expiresAt === 0 || expiresAt > now) return undefined
-    const tag = this.#words[slot * WORDS + TAG_WORD]
+    const expired = { tag: this.#words[slot * WORDS + TAG_WORD] ?? 0, account: this.#accountAt(slot) }
     this.#free(slot)
-    return tag
+    return expired
   }
 
   /** Gives back memory that it does not need any more. */
   fit(): void {
     const capacity = Math.max(MIN_CAPACITY, Math.ceil(this.#count / LOAD_AFTER))
     if (this.#capacity > MIN_CAPACITY && this.#count < this.#capacity * MIN_LOAD) this.#resize(capacity)
+  }
+
+  #accountAt(slot: number): number {
+    return this.#words[slot * WORDS + ACCOUNT_WORD] ?? 0
   }
 
   #number(slot: number, field: number): number {

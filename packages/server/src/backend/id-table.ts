@@ -1,4 +1,5 @@
 import { HASH_BYTES } from './fingerprint.js'
+import { AccountNumbers } from './account-numbers.js'
 import { IdShard } from './id-shard.js'
 
 /** What is remembered of one publication id. */
@@ -15,6 +16,8 @@ export interface IdEntry {
 }
 
 const SHARDS = 256
+/** What one account may have of all. */
+const SHARE = 1 / 4
 
 /** Slots that are looked at with each new id … */
 const SWEPT_AT_PUBLISH = 4
@@ -35,6 +38,7 @@ export class IdTable {
   readonly #key = Buffer.alloc(HASH_BYTES)
   readonly #keyWords = new Uint32Array(this.#key.buffer, this.#key.byteOffset, HASH_BYTES / 4)
   readonly #maxEntries: number
+  readonly #accounts = new AccountNumbers()
   readonly #forgotten: (tag: number) => void
   #size = 0
   #sweptShard = 0
@@ -60,16 +64,30 @@ export class IdTable {
     return this.#shardOf(key)?.get(this.#keyWords)
   }
 
-  /** Says whether the key is a new one. */
-  set(key: string, entry: IdEntry): boolean {
+  /** Says whether the key is a new one. `payer`: whose share it counts in; undefined: nobody's. */
+  set(key: string, entry: IdEntry, payer?: string): boolean {
     const shard = this.#shardOf(key) ?? (this.#shards[this.#number] = new IdShard())
-    const isNew = shard.set(this.#keyWords, entry)
-    if (isNew) this.#size += 1
-    return isNew
+    const account = payer === undefined ? 0 : this.#accounts.numberOf(payer)
+    const before = shard.set(this.#keyWords, entry, account)
+    this.#accounts.add(account)
+    if (before !== undefined) this.#accounts.remove(before)
+    else this.#size += 1
+    return before === undefined
   }
 
   delete(key: string): void {
-    if (this.#shardOf(key)?.delete(this.#keyWords) === true) this.#size -= 1
+    const account = this.#shardOf(key)?.delete(this.#keyWords)
+    if (account === undefined) return
+    this.#accounts.remove(account)
+    this.#size -= 1
+  }
+
+  /** Whether the account has no more than its share. */
+  hasShare(account: string | undefined, now: number): boolean {
+    const most = this.#maxEntries * SHARE
+    if (account === undefined || this.#accounts.countOf(account) < most) return true
+    this.sweep(now, SWEPT_WHEN_FULL)
+    return this.#accounts.countOf(account) < most
   }
 
   /** Whether one more may be remembered. */
@@ -95,19 +113,21 @@ export class IdTable {
         this.#sweptSlot = 0
         continue
       }
-      const tag = shard.expire(this.#sweptSlot, now)
-      if (tag === undefined) {
+      const expired = shard.expire(this.#sweptSlot, now)
+      if (expired === undefined) {
         this.#sweptSlot += 1
       } else {
         // What stood behind it may have moved into its slot, which is looked at again.
         this.#size -= 1
-        this.#forgotten(tag)
+        this.#accounts.remove(expired.account)
+        this.#forgotten(expired.tag)
       }
     }
   }
 
   clear(): void {
     this.#shards.fill(undefined)
+    this.#accounts.clear()
     this.#size = 0
   }
 

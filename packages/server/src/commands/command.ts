@@ -1,5 +1,5 @@
 import type { ErrorReply } from '@tidings/protocol'
-import type { Access } from '../access/access.js'
+import type { Access, Refusal } from '../access/access.js'
 import type { Channel, Channels } from '../channels.js'
 import type { Action } from '../options.js'
 import { Admission, type Answer, type Outcome } from '../session/command-queue.js'
@@ -18,10 +18,50 @@ interface ChannelCommand {
 export class Gate {
   readonly #channels: Channels
   readonly #access: Access
+  readonly #isInUse: (channel: Channel) => boolean | Promise<boolean>
 
-  constructor(channels: Channels, access: Access) {
+  /** `isInUse`: whether a channel has stored publications, members or subscribers. */
+  constructor(channels: Channels, access: Access, isInUse: (channel: Channel) => boolean | Promise<boolean>) {
     this.#channels = channels
     this.#access = access
+    this.#isInUse = isInUse
+  }
+
+  /** For `publish`, and for `create` if the channel is not in use. */
+  passPublishing(identity: Identity, command: ChannelCommand, proceed: (channel: Channel) => Outcome): Outcome {
+    return this.pass(identity, 'publish', command, (channel) =>
+      this.#passCreating(identity, 'publish', command.id, channel, proceed),
+    )
+  }
+
+  /** For all of these rights, and for `create` if the channel is not in use. */
+  passSubscribing(
+    identity: Identity,
+    actions: readonly [Action, ...Action[]],
+    command: ChannelCommand,
+    proceed: (channel: Channel) => Outcome,
+  ): Outcome {
+    return this.passAll(identity, actions, command, (channel) =>
+      this.#passCreating(identity, 'subscribe', command.id, channel, proceed),
+    )
+  }
+
+  /** Asks the application only where it matters. */
+  #passCreating(
+    identity: Identity,
+    by: 'publish' | 'subscribe',
+    id: number,
+    channel: Channel,
+    proceed: (channel: Channel) => Outcome,
+  ): Outcome {
+    if (this.#access.isCreateImplied(by, channel)) return proceed(channel)
+    const isInUse = this.#isInUse(channel)
+    if (isInUse === true) return proceed(channel)
+    const decide = async (): Promise<Refusal | undefined> =>
+      (await isInUse) ? undefined : this.#access.check(identity, 'create', channel)
+    return new Admission(
+      decide().then((refusal) => () => (refusal === undefined ? proceed(channel) : refuse(id, refusal))),
+    )
   }
 
   /** For all of these rights, asked one after the other. */

@@ -1,4 +1,4 @@
-import { jsonProblem, type JsonValue, type Member, type PresenceCommand, type Reply } from '@tidings/protocol'
+import { jsonProblem, type Member, type PresenceCommand, type Reply } from '@tidings/protocol'
 import type { PresenceStore } from '../backend/backend.js'
 import type { Channel } from '../channels.js'
 import type { PageTurns } from '../limits/page-turns.js'
@@ -72,22 +72,25 @@ const put = (
     parts.reached('maxSubscriptions', remoteAddress)
     return errorReply(id, 'too-many-subscriptions', `a session may enter ${parts.maxEntered} channels`)
   }
+  const entry = { member: memberOf(identity), user: identity.user?.id ?? null, data }
+  if (!parts.entries.hasRoom(channel.name, entry, identity.account.key)) {
+    parts.reached('maxPresenceTotalBytes', remoteAddress)
+    return errorReply(id, 'overloaded', 'presence data has as much memory as it may have, of you or of everybody')
+  }
   session.enter(channel.name)
-  return store(parts, session, identity, channel, id, data)
+  return store(parts, session, identity.account.key, channel, id, entry)
 }
 
 const store = async (
   { entries }: PresenceParts,
   session: Session,
-  identity: Identity,
+  account: string,
   channel: Channel,
   id: number,
-  data: JsonValue,
+  entry: Omit<Member, 'enteredAt'>,
 ): Promise<Reply> => {
-  const member = memberOf(identity)
-  const entry: Omit<Member, 'enteredAt'> = { member, user: identity.user?.id ?? null, data }
-  await entries.put(session, channel.name, entry)
-  return { type: 'presence', id, channel: channel.name, member }
+  await entries.put(session, channel.name, entry, account)
+  return { type: 'presence', id, channel: channel.name, member: entry.member }
 }
 
 const dataProblem = (data: unknown, maxBytes: number): ['bad-payload' | 'payload-too-large', string] | undefined => {

@@ -36,7 +36,7 @@ export const publishCommand = ({
   reached,
 }: PublishParts): PublishHandler => {
   return (session, identity, command, sentAfterMs) =>
-    gate.pass(identity, 'publish', command, (channel) => {
+    gate.passPublishing(identity, command, (channel) => {
       const store = (checked: Checked): Outcome => {
         if (!checked.ok) {
           if (checked.code === 'payload-too-large') {
@@ -81,32 +81,34 @@ class PlainPublication implements NewPublication {
   readonly publisher: string | null
   readonly payload: Payload
   readonly maxWaitMs: number
+  readonly account: string
 
-  constructor(id: string, scope: string, publisher: string | null, payload: Payload, maxWaitMs: number) {
+  constructor({ scope, user, account }: Identity, id: string, payload: Payload, maxWaitMs: number) {
     this.id = id
     this.scope = scope
-    this.publisher = publisher
+    this.publisher = user?.id ?? null
+    this.account = account.key
     this.payload = payload
     this.maxWaitMs = maxWaitMs
   }
 }
 
 const newPublication = (
-  { scope, user }: Identity,
+  identity: Identity,
   { publicationId, key, tags }: PublishCommand,
   payload: Payload,
   maxWaitMs: number,
   mutedFor: string | undefined,
 ): NewPublication => {
-  const publisher = user?.id ?? null
   // Most are plain, and spreading costs more than all the rest.
   const isPlain = key === undefined && tags === undefined && mutedFor === undefined
   if (publicationId !== undefined && isPlain) {
-    return new PlainPublication(publicationId, scope, publisher, payload, maxWaitMs)
+    return new PlainPublication(identity, publicationId, payload, maxWaitMs)
   }
+  const { scope, user, account } = identity
   return {
     ...(publicationId === undefined ? newId() : { id: publicationId, maxWaitMs }),
-    ...{ scope, publisher, payload },
+    ...{ scope, publisher: user?.id ?? null, payload, account: account.key },
     ...(key === undefined ? undefined : { key }),
     ...(tags === undefined ? undefined : { tags }),
     ...(mutedFor === undefined ? undefined : { mutedFor }),

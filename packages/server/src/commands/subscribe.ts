@@ -37,7 +37,7 @@ const subscriptionKey = (channel: string, sub: number): string => `${sub} ${chan
 
 export const subscribeCommand = (parts: SubscribeParts): CommandHandler<SubscribeCommand> => {
   return (session, identity, command) =>
-    parts.gate.passAll(identity, rightsToBegin(command), command, (channel) => {
+    parts.gate.passSubscribing(identity, rightsToBegin(command), command, (channel) => {
       const key = subscriptionKey(channel.name, command.sub ?? 0)
       const refusal = refusalOf(parts, session, channel, command)
       if (refusal !== undefined) return refusal
@@ -98,7 +98,7 @@ const subscribe = async (
 ): Promise<Answer> => {
   const { id, sub = 0, policy = defaultPolicy(channel) } = command
   const { outbound, codec, isDeflated } = session.connection
-  const feed = await hub.acquire(channel.log)
+  const feed = await hub.acquire(channel.log, account.key)
   held.takeFeed(feed)
   const cursor = await startCursor(log, feed, channel, command)
   const variant = variantOf(codec, sub, isDeflated)

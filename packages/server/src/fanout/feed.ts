@@ -32,6 +32,7 @@ export class Feed implements LogListener, Deferred {
   /** For those who catch up; only as good as the feed's cursor and epoch. */
   readonly pages: SharedPages
   readonly #log: Log
+  readonly #account: string | undefined
   readonly #turn: Turn
   readonly #live = new Map<Variant, Set<LiveSubscription>>()
   /** What every live subscription has been given. */
@@ -47,7 +48,9 @@ export class Feed implements LogListener, Deferred {
   #repairAgain = false
   #stopped = false
 
-  constructor(channel: LogChannel, log: Log, turn: Turn) {
+  /** `account`: who asked first. */
+  constructor(channel: LogChannel, log: Log, turn: Turn, account?: string) {
+    this.#account = account
     this.channel = channel
     this.pages = new SharedPages(channel, log)
     this.#log = log
@@ -56,7 +59,7 @@ export class Feed implements LogListener, Deferred {
 
   /** Watches the log, then takes its tail as the start. Rejects with BackendError; then it must be stopped. */
   async start(): Promise<void> {
-    this.#watch = await this.#log.watch(this.channel, this)
+    this.#watch = await this.#log.watch(this.channel, this, this.#account)
     if (this.#stopped) this.#watch.stop()
     const [tail] = await this.#log.tails([this.channel])
     if (tail === undefined) throw new Error('the log gave no tail')

@@ -7,22 +7,33 @@ import { Shared } from './shared.js'
 const AUDIT_INTERVAL_MS = 5000
 const AUDIT_BATCH = 1000
 
+/** A channel, and who pays for its name if nobody uses it yet. */
+interface Subject {
+  readonly channel: LogChannel
+  readonly account: string | undefined
+}
+
 /** The node's channels with local subscriptions: one feed each, while anybody uses it. */
 export class Hub {
   readonly #log: Log
-  readonly #feeds: Shared<LogChannel, Feed>
+  readonly #feeds: Shared<Subject, Feed>
   readonly #auditTimer: NodeJS.Timeout | undefined
 
   constructor(log: Log, turn: Turn, auditIntervalMs = AUDIT_INTERVAL_MS) {
     this.#log = log
     this.#feeds = new Shared(
-      ({ name }) => name,
-      (channel) => new Feed(channel, log, turn),
+      ({ channel }) => channel.name,
+      ({ channel, account }) => new Feed(channel, log, turn, account),
     )
     if (log.notices === 'hints') {
       this.#auditTimer = setInterval(() => void this.#audit(), auditIntervalMs)
       this.#auditTimer.unref()
     }
+  }
+
+  /** Whether anybody on this node subscribes to it, or is about to. */
+  isUsed(name: string): boolean {
+    return this.#feeds.has(name)
   }
 
   /** Channels with subscriptions on this node. */
@@ -34,13 +45,13 @@ export class Hub {
    * The channel's feed, started, with its cursor behind nothing that was acknowledged before the call (unless notices are
    * hints). Give it back with `release`. Rejects with BackendError; then nothing is held.
    */
-  async acquire(channel: LogChannel): Promise<Feed> {
+  async acquire(channel: LogChannel, account?: string): Promise<Feed> {
     if (this.#log.noticed !== undefined) await this.#log.noticed()
-    return this.#feeds.acquire(channel)
+    return this.#feeds.acquire({ channel, account })
   }
 
   release(feed: Feed): void {
-    this.#feeds.release(feed.channel, feed)
+    this.#feeds.release({ channel: feed.channel, account: undefined }, feed)
   }
 
   close(): void {

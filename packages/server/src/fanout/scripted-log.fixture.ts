@@ -93,6 +93,10 @@ export class ScriptedLog implements Log {
     throw new Error('not played')
   }
 
+  isInUse(): Promise<boolean> {
+    return Promise.resolve(true)
+  }
+
   purge(): never {
     throw new Error('not played')
   }

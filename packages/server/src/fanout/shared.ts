@@ -21,6 +21,10 @@ export class Shared<Subject, Value extends Startable> {
     this.#make = make
   }
 
+  has(key: string): boolean {
+    return this.#entries.has(key)
+  }
+
   get size(): number {
     return this.#entries.size
   }

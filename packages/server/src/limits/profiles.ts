@@ -24,6 +24,7 @@ export const LOAD_TEST_LIMITS: Limits = {
   connectBurst: NO_LIMIT,
   handshakesPerSecond: NO_LIMIT,
   handshakeBurst: NO_LIMIT,
+  maxPresenceTotalBytes: NO_LIMIT,
 }
 
 export const LIMITS_PROFILES = ['default', 'load-test'] as const

@@ -1,7 +1,8 @@
 import type { Limits } from '../options.js'
 import type { Logger } from './logger.js'
 
-/** Limits whose reaching is counted: those that refuse, slow down or end somebody. `origins`: pages of other sites. */
+/** Limits whose reaching is counted: those that refuse, slow down or end somebody. `origins`: pages of other sites. `shares`: a user's
+ * part of what the backend keeps. */
 export type CountedLimit =
   | Extract<
       keyof Limits,
@@ -10,6 +11,7 @@ export type CountedLimit =
       | 'maxFragments'
       | 'maxPayloadBytes'
       | 'maxPresenceBytes'
+      | 'maxPresenceTotalBytes'
       | 'maxConnections'
       | 'maxConnectionsPerAddress'
       | 'maxConnectionsPerUser'
@@ -25,6 +27,7 @@ export type CountedLimit =
       | 'maxOutboundBytes'
     >
   | 'origins'
+  | 'shares'
 
 /** Somebody was refused, slowed down or ended by this limit. No address: it is of everybody together. */
 export type LimitReached = (limit: CountedLimit, remoteAddress?: string) => void

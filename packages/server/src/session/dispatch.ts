@@ -4,7 +4,7 @@ import type { PublishHandler } from '../commands/publish.js'
 import type { LimitReached } from '../observe/limits-reached.js'
 import type { Observer } from '../observe/observer.js'
 import { type Dispatch, headOf, type Outcome } from './command-queue.js'
-import { errorReply, knownFailure } from './errors.js'
+import { errorReply, isOverShare, knownFailure } from './errors.js'
 import type { Identity, Session } from './session.js'
 
 type CommandOf<Type extends CommandType> = Extract<Command, { readonly type: Type }>
@@ -32,6 +32,7 @@ const isWithinRate = (session: Session, { user, account }: Identity): boolean =>
 export const createDispatch = (table: CommandTable, observer: Observer, reached: LimitReached): Dispatch => {
   const failed: Dispatch['failed'] = (session, { type: command, id, channel }, error) => {
     const known = knownFailure(error)
+    if (isOverShare(error)) reached('shares', session.connection.handshake.remoteAddress)
     if (known !== undefined) return errorReply(id, known.code, known.message)
     observer.failed({ text: 'a command failed unexpectedly', error, command, channel, ...session.actor })
     return errorReply(id, 'internal', 'the server failed to handle this command; its log says why')

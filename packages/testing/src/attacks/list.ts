@@ -2,6 +2,7 @@ import type { Attack } from './attack.js'
 import { CLAIM_ATTACKS } from './claims.js'
 import { COMMAND_ATTACKS } from './commands.js'
 import { COMPRESSION_ATTACKS } from './compression.js'
+import { FILLING_ATTACKS } from './filling.js'
 import { FLOOD_ATTACKS } from './floods.js'
 import { FORWARDING_ATTACKS } from './forwarding.js'
 import { FRAME_ATTACKS } from './frames.js'
@@ -31,6 +32,7 @@ export const ATTACKS: readonly Attack[] = [
   ...HISTORY_ATTACKS,
   ...REQUEST_ATTACKS,
   ...RECONNECT_ATTACKS,
+  ...FILLING_ATTACKS,
   ...SLOW_ATTACKS,
   ...FUZZ_ATTACKS,
   ...TIMING_ATTACKS,

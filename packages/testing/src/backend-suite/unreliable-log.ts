@@ -52,6 +52,10 @@ export class UnreliableLog implements Log {
     return { ...result, offset: this.#sparse(result.offset) }
   }
 
+  isInUse(channel: LogChannel): Promise<boolean> {
+    return this.#weather.call(() => this.#inner.isInUse(channel))
+  }
+
   async read(channel: LogChannel, request: ReadRequest): Promise<Page> {
     const page = await this.#weather.call(() => this.#inner.read(channel, request))
     return {

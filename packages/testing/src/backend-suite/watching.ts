@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { LogListener, StoredPublication } from '@tidings/server'
 import { describe, expect, it } from 'vitest'
 import { type Harness, numbers } from './harness.js'
@@ -45,6 +46,20 @@ export const describeWatching = (harness: Harness): void => {
       watch.stop()
       await harness.publishAll(channel, numbers(20))
       expect(listener.notices).toEqual([])
+    })
+
+    it('knows whether anything is stored of a channel, or anybody watches it', async () => {
+      const channel = harness.channel()
+      const isInUse = (): Promise<boolean> => harness.retry(() => harness.log.isInUse(channel))
+      expect(await isInUse()).toBe(false)
+      const watch = await harness.retry(() => harness.log.watch(channel, recorder()))
+      expect(await isInUse()).toBe(true)
+      watch.stop()
+      while (await isInUse()) await sleep(1)
+      await harness.publishAll(channel, numbers(1))
+      expect(await isInUse()).toBe(true)
+      await harness.retry(() => harness.log.purge(channel))
+      expect(await isInUse()).toBe(false)
     })
 
     it('keeps channels apart', async () => {

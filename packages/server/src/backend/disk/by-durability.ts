@@ -60,8 +60,12 @@ export class ByDurability implements Log {
     return tails.flat()
   }
 
-  watch(channel: LogChannel, listener: LogListener): Promise<Watch> {
-    return this.#with(channel, (log) => log.watch(channel, listener))
+  watch(channel: LogChannel, listener: LogListener, account?: string): Promise<Watch> {
+    return this.#with(channel, (log) => log.watch(channel, listener, account))
+  }
+
+  isInUse(channel: LogChannel): Promise<boolean> {
+    return this.#with(channel, (log) => log.isInUse(channel))
   }
 
   purge(channel: LogChannel): Promise<void> {

@@ -3,6 +3,7 @@ import { Deque } from '../../deque.js'
 import { HASH_BYTES, type PublicationKey } from '../fingerprint.js'
 import { IdTable } from '../id-table.js'
 import { formatPosition } from '../position.js'
+import { overShare } from '../shares.js'
 import type { Lineage } from './lineage.js'
 import type { RunningClock } from './running-clock.js'
 import type { Store, Writes } from './store.js'
@@ -79,8 +80,9 @@ export class Dedupe {
     return { position, offset, time, durability: 'disk', duplicate: true }
   }
 
-  /** Throws BackendError `overloaded` if there is no room for one more. */
-  checkRoom(): void {
+  /** Throws BackendError `overloaded` if there is no room for one more, and `over-share` if there is none for the account. */
+  checkRoom(account: string | undefined): void {
+    if (!this.#ids.hasShare(account, this.#ended)) throw overShare('publication ids')
     if (this.#ids.hasRoom(this.#ended)) return
     throw new BackendError('overloaded', 'Too many publication ids within their dedupe windows.')
   }
@@ -89,10 +91,11 @@ export class Dedupe {
     { key, payloadHash: hash }: PublicationKey,
     place: { offset: number; time: number },
     windowMs: number,
+    account: string | undefined,
   ): void {
     const { offset, time } = place
     const expiresAt = this.#clock.now() + Math.ceil(windowMs)
-    this.#ids.set(key, { payloadHash: hash, expiresAt, offset, time, tag: this.#lineage.current })
+    this.#ids.set(key, { payloadHash: hash, expiresAt, offset, time, tag: this.#lineage.current }, account)
     const keys = this.#fresh.get(windowMs)
     if (keys === undefined) this.#fresh.set(windowMs, [key])
     else keys.push(key)

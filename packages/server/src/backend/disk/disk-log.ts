@@ -116,6 +116,10 @@ export class DiskLog implements Log {
     })
   }
 
+  isInUse(channel: LogChannel): Promise<boolean> {
+    return this.#reading(channel, (log) => log.tail > log.floor || log.listeners.count > 0)
+  }
+
   purge(channel: LogChannel): Promise<void> {
     return this.#change(channel.name, (log) => log.purge())
   }

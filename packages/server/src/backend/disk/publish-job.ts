@@ -28,6 +28,7 @@ export class PublishJob implements Job {
   readonly reject: (error: BackendError) => void
   readonly #context: PublishContext
   readonly #channel: LogChannel
+  readonly #account: string | undefined
   /** undefined: nobody can repeat it. Made at once: while the batch before is on its way to the disk there is time for it. */
   readonly #key: PublicationKey | undefined
   /** When the id was asked about: its window is judged as of then. */
@@ -49,6 +50,7 @@ export class PublishJob implements Job {
   ) {
     this.#context = context
     this.#channel = channel
+    this.#account = publication.account
     this.#publication = publication.payload.length < LARGE_LENGTH ? publication : undefined
     this.#key = publication.isUnrepeatable === true ? undefined : publicationKey(channel.name, publication)
     this.#record = encodeRecord(publication)
@@ -70,7 +72,7 @@ export class PublishJob implements Job {
     if (this.#key !== undefined) {
       this.#result = dedupe.find(this.#key, this.#calledAt)
       if (this.#result !== undefined) return
-      dedupe.checkRoom()
+      dedupe.checkRoom(this.#account)
     }
     this.#context.takeRoom(this.bytes)
     const log = this.#context.touch(this.#channel)
@@ -79,7 +81,7 @@ export class PublishJob implements Job {
     this.#place = place
     const { offset, position, time } = place
     this.#result = { offset, position, time, durability: 'disk', duplicate: false }
-    if (this.#key !== undefined) dedupe.remember(this.#key, place, this.#channel.dedupeWindowMs)
+    if (this.#key !== undefined) dedupe.remember(this.#key, place, this.#channel.dedupeWindowMs, this.#account)
   }
 
   tell(): void {

@@ -8,6 +8,7 @@ import { type LossReason, Losses } from '../losses.js'
 import { formatPosition, parsePosition } from '../position.js'
 import { publicationBytes } from '../publication-size.js'
 import type { ReadableLog } from '../read-page.js'
+import type { Shares } from '../shares.js'
 
 const EPOCH_BYTES = 9
 
@@ -41,17 +42,35 @@ export class ChannelLog implements ReadableLog {
   /** What it is counted with there; 0 while it is not in that order. */
   countedBytes = 0
 
+  /** Who used the name first; undefined: the application. */
+  readonly creator: string | undefined
+  readonly #shares: Shares
   readonly #kept = new Deque<StoredPublication>()
+  /** Whose share each of them counts in. */
+  readonly #accounts = new Deque<string | undefined>()
   readonly #sizes = new Deque<number>()
   readonly #losses = new Losses()
   #keptBytes = 0
 
   /** `goneTime`: an earlier log of the same channel may have been forgotten, with publications up to then. */
-  constructor(name: string, goneTime: number) {
+  /** `shares` counts the memory of what accounts published. */
+  constructor(name: string, goneTime: number, shares: Shares, creator?: string) {
     this.name = name
+    this.creator = creator
+    this.#shares = shares
     this.goneTime = goneTime
     logsMade += 1
     this.number = logsMade
+  }
+
+  /** What a publication would take in memory. */
+  static bytesOf(publication: NewPublication): number {
+    return publicationBytes(publication) + OVERHEAD_BYTES
+  }
+
+  /** Whose the oldest kept publication is. */
+  get oldestAccount(): string | undefined {
+    return this.#accounts.at(0)
   }
 
   get keptCount(): number {
@@ -85,6 +104,8 @@ export class ChannelLog implements ReadableLog {
     const bytes = publicationBytes(publication)
     this.#kept.push(stored)
     this.#sizes.push(bytes)
+    this.#accounts.push(publication.account)
+    this.#shares.add(publication.account, bytes + OVERHEAD_BYTES)
     this.#keptBytes += bytes
     return stored
   }
@@ -108,8 +129,12 @@ export class ChannelLog implements ReadableLog {
   /** Lets go of the oldest `count`; `purged` also counts when nothing is kept. */
   drop(reason: LossReason, count: number): void {
     for (let left = count; left > 0; left -= 1) {
-      this.goneTime = this.#kept.shift()?.time ?? this.goneTime
-      this.#keptBytes -= this.#sizes.shift() ?? 0
+      const gone = this.#kept.shift()
+      if (gone === undefined) break
+      this.goneTime = gone.time
+      const bytes = this.#sizes.shift() ?? 0
+      this.#keptBytes -= bytes
+      this.#shares.remove(this.#accounts.shift(), bytes + OVERHEAD_BYTES)
     }
     if (count > 0 || reason === 'purged') this.#losses.record(reason, this.floor)
   }

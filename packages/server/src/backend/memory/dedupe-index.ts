@@ -22,14 +22,23 @@ export class DedupeIndex {
     return entry === undefined || entry.expiresAt <= now ? undefined : entry
   }
 
+  hasShare(account: string | undefined, now: number): boolean {
+    return this.#table.hasShare(account, now)
+  }
+
   hasRoom(now: number): boolean {
     return this.#table.hasRoom(now)
   }
 
-  add(log: ChannelLog, { key, payloadHash }: PublicationKey, stored: StoredPublication, expiresAt: number): void {
-    const { offset, time } = stored
+  add(
+    log: ChannelLog,
+    { key, payloadHash }: PublicationKey,
+    { offset, time }: StoredPublication,
+    expiresAt: number,
+    account: string | undefined,
+  ): void {
     // An expired one of the same id may still be there, and be this log's already.
-    if (!this.#table.set(key, { payloadHash, offset, time, expiresAt, tag: log.number })) return
+    if (!this.#table.set(key, { payloadHash, offset, time, expiresAt, tag: log.number }, account)) return
     log.idCount += 1
     this.#logs.set(log.number, log)
   }

@@ -18,6 +18,7 @@ import { readPage } from '../read-page.js'
 import { ChannelLog } from './channel-log.js'
 import { DedupeIndex } from './dedupe-index.js'
 import { LeastRecent } from './least-recent.js'
+import { overShare, Shares } from '../shares.js'
 
 export interface MemoryLogOptions {
   readonly clock: Clock
@@ -44,11 +45,14 @@ export class MemoryLog implements Log {
   #forgottenTime = -1
   /** Logs that keep something, and what they keep in all. */
   readonly #keeping = new LeastRecent()
+  readonly #nameShares = new Shares(MAX_LOGS)
+  readonly #historyShares: Shares
   #sweeping: Iterator<ChannelLog> | null = null
   #timer: NodeJS.Timeout | null = null
 
   constructor(options: MemoryLogOptions) {
     this.#options = options
+    this.#historyShares = new Shares(options.maxBytes)
     this.#dedupe = new DedupeIndex(options.maxDedupeEntries)
   }
 
@@ -71,6 +75,8 @@ export class MemoryLog implements Log {
     this.#logs.clear()
     this.#dedupe.clear()
     this.#keeping.clear()
+    this.#nameShares.clear()
+    this.#historyShares.clear()
   }
 
   publish(channel: LogChannel, publication: NewPublication): Promise<PublishResult> {
@@ -81,8 +87,9 @@ export class MemoryLog implements Log {
       )
     }
     const monotonic = this.#options.clock.monotonic()
-    const log = this.#logOf(channel, monotonic)
-    if (log === undefined) return Promise.reject(tooManyLogs())
+    const { account } = publication
+    const log = this.#logOf(channel, monotonic, account)
+    if (log instanceof BackendError) return Promise.reject(log)
     if (publication.isUnrepeatable === true) return this.#store(channel, log, publication)
     const key = publicationKey(log.epoch, publication)
     const first = this.#dedupe.find(key, monotonic)
@@ -92,11 +99,12 @@ export class MemoryLog implements Log {
         ? Promise.resolve({ ...log.cursorAt(offset), time, durability: channel.durability, duplicate: true })
         : Promise.reject(new BackendError('id-conflict', 'This id was used for another publication.'))
     }
+    if (!this.#dedupe.hasShare(account, monotonic)) return Promise.reject(overShare('publication ids'))
     if (!this.#dedupe.hasRoom(monotonic)) {
       return Promise.reject(new BackendError('overloaded', 'Too many publication ids within their dedupe windows.'))
     }
     return this.#store(channel, log, publication, (stored) =>
-      this.#dedupe.add(log, key, stored, Math.ceil(monotonic + channel.dedupeWindowMs)),
+      this.#dedupe.add(log, key, stored, Math.ceil(monotonic + channel.dedupeWindowMs), account),
     )
   }
 
@@ -106,6 +114,7 @@ export class MemoryLog implements Log {
     publication: NewPublication,
     remember?: (stored: StoredPublication) => void,
   ): Promise<PublishResult> {
+    if (!this.#makeShare(log, publication)) return Promise.reject(overShare('history'))
     const stored = this.#append(log, publication)
     remember?.(stored)
     log.listeners.tell(stored)
@@ -133,9 +142,19 @@ export class MemoryLog implements Log {
     )
   }
 
-  watch(channel: LogChannel, listener: LogListener): Promise<Watch> {
+  isInUse({ name }: LogChannel): Promise<boolean> {
     return answer(() => {
-      const log = this.#current(channel)
+      const log = this.#logs.get(name)
+      if (log === undefined) return false
+      log.applyRules(this.#options.clock.now())
+      this.#keeping.settle(log)
+      return log.keptCount > 0 || log.listeners.count > 0
+    })
+  }
+
+  watch(channel: LogChannel, listener: LogListener, account?: string): Promise<Watch> {
+    return answer(() => {
+      const log = this.#current(channel, account)
       const watch = log.listeners.add((stored) => listener.publication(stored, stored.offset - 1))
       const stop = (): void => {
         watch.stop()
@@ -159,7 +178,7 @@ export class MemoryLog implements Log {
     if (log === undefined) return
     log.drop('purged', log.keptCount)
     this.#keeping.settle(log)
-    this.#logs.delete(name)
+    this.#delete(log)
   }
 
   /** Expires, and forgets logs that have been empty for a while; a bounded number in each call. */
@@ -178,9 +197,30 @@ export class MemoryLog implements Log {
       log.applyRules(now)
       this.#keeping.settle(log)
       if (!log.isIdle || monotonic - log.usedAt <= IDLE_MS) continue
-      this.#logs.delete(log.name)
+      this.#delete(log)
       this.#forgottenTime = Math.max(this.#forgottenTime, log.goneTime)
     }
+  }
+
+  /**
+   * Whether one publication more fits into its account's share. Beyond it the account loses its own oldest of this channel
+   * first, and nothing of anybody else.
+   */
+  #makeShare(log: ChannelLog, publication: NewPublication): boolean {
+    const { account } = publication
+    if (account === undefined || log.history === null) return true
+    const bytes = ChannelLog.bytesOf(publication)
+    while (!this.#historyShares.hasRoom(account, bytes)) {
+      if (log.keptCount === 0 || log.oldestAccount !== account) return false
+      log.drop('trimmed', 1)
+      this.#keeping.settle(log)
+    }
+    return true
+  }
+
+  #delete(log: ChannelLog): void {
+    this.#logs.delete(log.name)
+    this.#nameShares.remove(log.creator, 1)
   }
 
   #append(log: ChannelLog, publication: NewPublication): StoredPublication {
@@ -197,13 +237,15 @@ export class MemoryLog implements Log {
     return stored
   }
 
-  /** undefined: it would be one too many. */
-  #logOf(channel: LogChannel, monotonic: number): ChannelLog | undefined {
+  /** An error: it would be one too many. */
+  #logOf(channel: LogChannel, monotonic: number, account?: string): ChannelLog | BackendError {
     let log = this.#logs.get(channel.name)
     if (log === undefined) {
-      if (this.#logs.size >= MAX_LOGS) return undefined
-      log = new ChannelLog(channel.name, this.#forgottenTime)
+      if (this.#logs.size >= MAX_LOGS) return tooManyLogs()
+      if (!this.#nameShares.hasRoom(account, 1)) return overShare('channel names')
+      log = new ChannelLog(channel.name, this.#forgottenTime, this.#historyShares, account)
       this.#logs.set(channel.name, log)
+      this.#nameShares.add(account, 1)
     }
     log.history = channel.history
     log.usedAt = monotonic
@@ -211,9 +253,9 @@ export class MemoryLog implements Log {
   }
 
   /** The channel's log with today's rules applied. */
-  #current(channel: LogChannel): ChannelLog {
-    const log = this.#logOf(channel, this.#options.clock.monotonic())
-    if (log === undefined) throw tooManyLogs()
+  #current(channel: LogChannel, account?: string): ChannelLog {
+    const log = this.#logOf(channel, this.#options.clock.monotonic(), account)
+    if (log instanceof BackendError) throw log
     log.applyRules(this.#options.clock.now())
     this.#keeping.settle(log)
     return log

@@ -36,6 +36,8 @@ export type SentNewPublication = readonly [
   publisher: string | null,
   id: string,
   scope: string,
+  /** true: it is the scope, as with every publication of a user. */
+  account: string | true | null,
   more?: { readonly key?: string; readonly tags?: Tags; readonly mutedFor?: string; readonly isUnrepeatable?: true },
 ]
 
@@ -67,7 +69,8 @@ export interface Methods {
   read(channel: SentChannel, request: ReadRequest): SentPage
   rewind(channel: SentChannel, rewind: Rewind): Cursor
   tails(channels: readonly SentChannel[]): readonly Cursor[]
-  watch(channel: SentChannel): null
+  watch(channel: SentChannel, account: string | null): null
+  isInUse(channel: SentChannel): boolean
   purge(channel: SentChannel): null
   /** Does nothing: its answer comes after every notice before it. */
   noticed(): null
@@ -145,8 +148,9 @@ export const takePublication = (sent: SentPublication): StoredPublication => {
 }
 
 export const sendNewPublication = (publication: NewPublication): SentNewPublication => {
-  const { payload, publisher, id, scope, key, tags, mutedFor, isUnrepeatable } = publication
-  const sent = [sendPayload(payload), publisher, id, scope] as const
+  const { payload, publisher, id, scope, account, key, tags, mutedFor, isUnrepeatable } = publication
+  const payer = account === scope ? true : (account ?? null)
+  const sent = [sendPayload(payload), publisher, id, scope, payer] as const
   const isPlain = key === undefined && tags === undefined && mutedFor === undefined
   if (isPlain && isUnrepeatable === undefined) return sent
   return [
@@ -161,8 +165,9 @@ export const sendNewPublication = (publication: NewPublication): SentNewPublicat
 }
 
 export const takeNewPublication = (sent: SentNewPublication): NewPublication => {
-  const [payload, publisher, id, scope, more] = sent
-  const publication = { payload: takePayload(payload), publisher, id, scope }
+  const [payload, publisher, id, scope, payer, more] = sent
+  const account = payer === true ? scope : (payer ?? undefined)
+  const publication = { payload: takePayload(payload), publisher, id, scope, account }
   return more === undefined ? publication : { ...publication, ...more }
 }
 

@@ -49,9 +49,13 @@ export class RemoteLog implements Log {
     )
   }
 
-  async watch(channel: LogChannel, listener: LogListener): Promise<Watch> {
-    const { watch } = await this.#calls.watch(listener, 'watch', this.#send(channel))
+  async watch(channel: LogChannel, listener: LogListener, account?: string): Promise<Watch> {
+    const { watch } = await this.#calls.watch(listener, 'watch', this.#send(channel), account ?? null)
     return watch
+  }
+
+  isInUse(channel: LogChannel): Promise<boolean> {
+    return this.#calls.call('isInUse', this.#send(channel))
   }
 
   /** One question for all who ask in one turn. */

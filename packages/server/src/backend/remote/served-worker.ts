@@ -1,5 +1,12 @@
 import type { Duplex } from 'node:stream'
-import { type Backend, BackendError, type LogChannel, type StoredPublication, type Watch } from '../backend.js'
+import {
+  type Backend,
+  BackendError,
+  type LogChannel,
+  type LogListener,
+  type StoredPublication,
+  type Watch,
+} from '../backend.js'
 import { Link } from './link.js'
 import {
   machineMs,
@@ -145,13 +152,15 @@ export class ServedWorker {
       tails: (_call, channels) => log.tails(channels.map((channel) => this.#channel(channel))),
       purge: (_call, channel) => log.purge(this.#channel(channel)),
       noticed: () => Promise.resolve(null),
-      watch: async (call, channel) => {
+      isInUse: (_call, channel) => log.isInUse(this.#channel(channel)),
+      watch: async (call, channel, account) => {
         this.#channels.set(call, channel[0])
-        const starting = log.watch(this.#channel(channel), {
+        const listener: LogListener = {
           publication: (publication, previousOffset) =>
             this.#link.send(`["notice",${call},${previousOffset},${noticeText(publication)}]`),
           suspect: () => this.#send(['suspect', call]),
-        })
+        }
+        const starting = log.watch(this.#channel(channel), listener, account ?? undefined)
         await this.#watch(call, starting)
       },
     }
@@ -187,7 +196,7 @@ export class ServedWorker {
 const waitedTooLong = (): BackendError =>
   new BackendError('unavailable', 'The publish waited too long for the process that owns the log; send it again.')
 
-type LogMethod = 'rules' | 'stop' | 'publish' | 'read' | 'rewind' | 'tails' | 'purge' | 'noticed' | 'watch'
+type LogMethod = 'isInUse' | 'rules' | 'stop' | 'publish' | 'read' | 'rewind' | 'tails' | 'purge' | 'noticed' | 'watch'
 
 let noticed: StoredPublication | undefined
 let noticedText = ''
