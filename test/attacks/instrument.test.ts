@@ -20,6 +20,8 @@ interface Permissive {
 /** A node as it must not be: everybody is the same user, pages of any site get in, and there are no limits. */
 const permissive = async (options: Partial<TidingsOptions<typeof contract>> = {}): Promise<Permissive> => {
   const limits = {
+    profile: 'load-test',
+    maxPresenceTotalBytes: 1e9,
     commandsPerSecond: 1e6,
     commandBurst: 1e6,
     maxSubscriptions: 1e6,
@@ -27,7 +29,7 @@ const permissive = async (options: Partial<TidingsOptions<typeof contract>> = {}
     maxPresenceBytes: 1e9,
     historyBytesPerSecond: 1e9,
     historyBytesBurst: 1e9,
-  }
+  } as const
   const tidings = createTidings<typeof contract>({
     contract,
     backend: memory(),
