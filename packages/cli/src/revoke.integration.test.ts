@@ -39,7 +39,7 @@ const subscriber = async ({ dir }: Place, url: string, token: string): Promise<R
 
 const REVOKED = { exitCode: 4, stderr: expect.stringMatching(/revoked/) as string }
 
-const ALLOW = ['--allow', 'chat:{room}=subscribe,history'] as const
+const ALLOW = ['--allow', 'chat:{room}=subscribe,history,create'] as const
 
 describe('tidings revoke', () => {
   it('locks out a user: sessions end, tokens are refused, also after a restart', async () => {

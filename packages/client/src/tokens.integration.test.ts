@@ -67,7 +67,10 @@ test('a client whose token expires is renewed without losing its connection', as
 test('a renewed token that takes a right away ends the subscription with the reason', async () => {
   const { node, clock } = await start()
   let calls = 0
-  const client = testClient({ url: node.url, token: () => makeToken(60 * ++calls, calls === 1 ? ['subscribe'] : []) })
+  const client = testClient({
+    url: node.url,
+    token: () => makeToken(60 * ++calls, calls === 1 ? ['subscribe', 'create'] : []),
+  })
   const items = client.channel('chat:lobby').subscribe()[Symbol.asyncIterator]()
   await node.tidings.channel('chat:{room}', { room: 'lobby' }).publish('before')
   const next = items.next()
@@ -91,7 +94,7 @@ test('a client with a fixed token comes back once after its end, and closes with
 
 test('a client of a revoked user stays away until it is told to connect, and misses nothing then', async () => {
   const { node, clock } = await start()
-  const client = testClient({ url: node.url, token: () => makeToken(60, ['subscribe'], clock.now()) })
+  const client = testClient({ url: node.url, token: () => makeToken(60, ['subscribe', 'create'], clock.now()) })
   const lobby = node.tidings.channel('chat:{room}', { room: 'lobby' })
   const subscription = client.channel('chat:lobby').subscribe()
   const items = subscription[Symbol.asyncIterator]()

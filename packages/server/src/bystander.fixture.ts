@@ -22,7 +22,8 @@ const open = new Set<RawSocket>()
 
 beforeAll(async () => {
   process.on('unhandledRejection', noteUnhandled)
-  node = await startNode({ contract, allow, backend: memory(), authenticate: () => null, echoPath: '/echo' })
+  const limits = { profile: 'load-test', commandsPerSecond: 500, commandBurst: 2000 } as const
+  node = await startNode({ contract, allow, backend: memory(), authenticate: () => null, echoPath: '/echo', limits })
   bystander = await RawClient.open(node.url)
   await bystander.request({ type: 'subscribe', channel: 'any:bystander' })
 })

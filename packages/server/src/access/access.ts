@@ -26,7 +26,7 @@ const REFUSALS: Readonly<Record<Action, Refusal>> = {
   publish: forbidden('publish to'),
   history: forbidden('read the history of'),
   presence: forbidden('take part in the presence of'),
-  create: forbidden('create'),
+  create: { code: 'forbidden', message: 'nobody uses this channel yet, and you may not create it' },
 }
 
 const compile = (access: ChannelAccess, pattern: string): Rules => {
