@@ -1,8 +1,9 @@
 import { FakeClock } from '@tidings/testing/backend-suite'
 import { afterEach, describe, expect, it, test } from 'vitest'
-import type { LogChannel, NewPublication } from '../backend/backend.js'
+import type { BackendError, LogChannel, NewPublication } from '../backend/backend.js'
 import { IdTable } from '../backend/id-table.js'
 import { memory as memoryBackend } from '../backend/memory/index.js'
+import { ownerOf, workerOf } from '../backend/remote/served.fixture.js'
 import { MemoryLog } from '../backend/memory/memory-log.js'
 import { shortHash } from '../backend/fingerprint.js'
 import { connect, start } from '../node.fixture.js'
@@ -160,4 +161,28 @@ test('what a user may not store is answered overloaded, and told to the operator
   expect(await publish('3')).toMatchObject({ type: 'error', code: 'overloaded', retryable: true })
   expect(await publish('2')).toMatchObject({ type: 'published', duplicate: true })
   expect(node.tidings.limitsReached()).toEqual({ shares: 1 })
+})
+
+test('a share is of the user at all workers together, and of an address for anonymous clients', async () => {
+  const inner = memoryBackend({ maxDedupeEntries: 8 })
+  await inner.open(() => undefined)
+  const owner = ownerOf(inner)
+  const workers = [await workerOf(owner), await workerOf(owner)]
+  for (const account of ['user:eve', 'address:192.0.2.1']) {
+    const answers: unknown[] = []
+    for (const { backend } of [...workers, ...workers]) {
+      const one = { ...publication(account, 1), scope: account.startsWith('user') ? account : `client:${ids}` }
+      answers.push(
+        await backend.log.publish(channel('a'), one).then(
+          () => 'stored',
+          ({ code }: BackendError) => code,
+        ),
+      )
+    }
+    expect(answers).toEqual(['stored', 'stored', 'over-share', 'over-share'])
+  }
+  const [worker] = workers
+  for (let index = 0; index < 3; index++) await worker?.backend.log.publish(channel('a'), publication(undefined, 1))
+  for (const { backend } of workers) await backend.close()
+  await inner.close()
 })
