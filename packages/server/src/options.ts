@@ -132,7 +132,7 @@ export interface Limits {
    * request counts that is sent before the one before it was answered, which no proxy does.
    */
   readonly requestsPerSecond: number
-  /** … after this many at once. Default 2000. */
+  /** … after this many at once. Default 10000. */
   readonly requestBurst: number
   /** Largest frame a client may send, in bytes. Default 131072. */
   readonly maxFrameBytes: number
@@ -223,7 +223,7 @@ export const DEFAULT_LIMITS: Limits = {
   maxConnectionsPerAddress: 10_000,
   maxConnectionsPerUser: 100,
   requestsPerSecond: 200,
-  requestBurst: 2000,
+  requestBurst: 10_000,
   maxFrameBytes: 131_072,
   maxFragments: 1024,
   maxPayloadBytes: 65_536,
