@@ -1,6 +1,7 @@
 import { jsonCodec } from '@tidings/protocol'
 import { describe, expect, test } from 'vitest'
 import { memory } from '../backend/memory/index.js'
+import { buildDataFrame } from '../transport/frame.js'
 import { Turn } from '../transport/turn.js'
 import { afterTest, latch, until } from '../node.fixture.js'
 import { Hub } from './hub.js'
@@ -82,6 +83,39 @@ describe('a subscription that catches up', () => {
       { type: 'caught-up' },
     ])
     hub.close()
+  })
+
+  test('counts the bytes that it sends, and an eighth of them for a page that another one had read', async () => {
+    const backend = memory()
+    await backend.open(() => undefined)
+    afterTest(() => backend.close())
+    const short = { ...channel, history: { maxCount: 2 } }
+    const [start] = await backend.log.tails([short])
+    for (const id of ['a', 'b', 'c', 'd']) {
+      await backend.log.publish(short, { id, scope: 's', publisher: null, payload: JSON.stringify(id.repeat(500)) })
+    }
+    const hub = new Hub(backend.log, new Turn())
+    afterTest(() => hub.close())
+    const feed = await hub.acquire(short)
+    const costs: number[] = []
+    const pages = { run: async (read: () => Promise<number>) => void costs.push(await read()) }
+    const catchUp = async (): Promise<number> => {
+      const { peer, outbound } = connectPeer(new Turn())
+      const parts = { feed, log: backend.log, variant: variantOf(jsonCodec, 0, false), outbound, pages, owner: nobody }
+      const cursor = { position: start?.position ?? '', offset: -1 }
+      const subscription = new Subscription({ ...parts, policy: 'catch-up' }, cursor)
+      subscription.start()
+      await until(() => peer.received.some(({ type }) => type === 'caught-up'))
+      subscription.end()
+      const pushed = peer.received.filter(({ type }) => type !== 'caught-up')
+      expect(pushed.map(({ type }) => type)).toEqual(['gap', 'publications'])
+      return pushed.reduce((sum, message) => sum + buildDataFrame(jsonCodec.encode(message)).length, 0)
+    }
+    const bytes = await catchUp()
+    expect(await catchUp()).toBe(bytes)
+    feed.pages.clear()
+    await catchUp()
+    expect(costs).toEqual([bytes, bytes / 8, bytes])
   })
 
   test('holds one page for all subscriptions of a connection that takes nothing', async () => {
