@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { installConsumer, installInto, packPackages, temporaryFolder, typeErrors } from './consumer-project.js'
 
 const TYPESCRIPT = ['5.6', '5.7', '5.8', '5.9', '6.0']
-const NODE_TYPES = ['20', '21', '22', '23', '24', '25', '26']
+const NODE_TYPES = ['20', '22', '24', '25', '26']
 
 /** Both ends of a range; all of it with `npm run test:types`. */
 const range = (versions: readonly string[]): readonly string[] =>
