@@ -33,7 +33,7 @@ const WITHOUT_NODE = ['packages/protocol', 'packages/contract', 'packages/client
 const UNSHIPPED = /\.(test|fixture)\.tsx?$|\.config\.ts$|\/test\//
 
 /** The server's core is written against the backend interfaces. */
-const CORE = /^packages\/server\/src\/(session|commands|fanout|access|http|observe|transport)\//
+const CORE = /^packages\/server\/src\/(session|commands|fanout|access|http|limits|observe|transport)\//
 /** @param {string} file */
 const isCore = (file) => CORE.test(file) && !UNSHIPPED.test(file)
 const CONCRETE_BACKEND = /^packages\/server\/src\/backend\/(memory|disk|remote)\//

@@ -201,14 +201,10 @@ describe('tidings serve --dev', () => {
 describe('tidings serve --dev and pages of this machine', () => {
   it('takes pages of its names from any port, and tells the log and the page what to do about others', async () => {
     const { port, run } = await served([...MEMORY_DEV])
-    for (const origin of [
-      'http://localhost:5173',
-      `http://localhost:${port}`,
-      'http://127.0.0.1:3000',
-      'https://[::1]',
-    ]) {
-      expect(await handshake(port, '/ws', `Origin: ${origin}`)).toMatch(/^HTTP\/1\.1 101 /)
-    }
+    const own = ['http://localhost:5173', `http://localhost:${port}`, 'http://127.0.0.1:3000', 'https://[::1]']
+    // Each ends only when the server gives up waiting for a connect command.
+    const answers = await Promise.all(own.map((origin) => handshake(port, '/ws', `Origin: ${origin}`)))
+    for (const answer of answers) expect(answer).toMatch(/^HTTP\/1\.1 101 /)
     for (const origin of ['http://localhost.evil.example:5173', 'null', 'app://localhost']) {
       expect(await handshake(port, '/ws', `Origin: ${origin}`)).toMatch(/^HTTP\/1\.1 403 [^]*origins/)
       await run.until(({ stderr }) => stderr.includes(`"origin":"${origin}"`))
