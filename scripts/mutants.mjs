@@ -13,6 +13,8 @@ const ROOT = resolve(import.meta.dirname, '..')
 const SERVER = 'packages/server/src'
 const MINUTE_MS = 60_000
 const PROGRESS_EACH = 25
+/** A file of tests that takes longer is left out: every survivor would run it. */
+const MAX_TEST_FILE_MS = 20_000
 
 const HELP = `Usage: npm run mutants -- --room NAME [options]
 
@@ -114,14 +116,16 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 const traced = await host.trace({ kind: 'trace', sources, tests: [tests] })
 if (traced.failed.length > 0) cannotBegin(`these fail without any mutant: ${traced.failed.join(', ')}`)
 
-const durationOf = new Map(traced.tests.map(({ test, ms }) => [test, ms]))
+const usable = traced.tests.filter(({ ms }) => ms <= MAX_TEST_FILE_MS)
+for (const { test } of traced.tests.filter((one) => !usable.includes(one))) console.log(`left out, too slow: ${test}`)
+const durationOf = new Map(usable.map(({ test, ms }) => [test, ms]))
 // A test that was quick may wait for something that a mutant prevents.
-const testTimeoutMs = 10_000 + 5 * Math.max(...traced.tests.map(({ longestMs }) => longestMs))
+const testTimeoutMs = 10_000 + 5 * Math.max(...usable.map(({ longestMs }) => longestMs))
 
 /** The tests that run the place, those of the room first, and quick ones before slow ones. @param {string} file @param {string} place */
 const testsOf = (file, place) =>
   traced.hits
-    .filter(({ places }) => places.includes(`${file}#${place}`))
+    .filter(({ test, places }) => durationOf.has(test) && places.includes(`${file}#${place}`))
     .map(({ test }) => ({ test, cost: (durationOf.get(test) ?? 0) + (test.includes(`/${folder}/`) ? 0 : 1e9) }))
     .sort((a, b) => a.cost - b.cost)
     .map(({ test }) => test)

@@ -51,7 +51,16 @@ const create = async ({ bail, testTimeout, hits }) => {
     'test',
     {
       ...project.test,
-      ...{ config: false, root: ROOT, watch: true, maxWorkers: 1, bail, testTimeout, hookTimeout: testTimeout },
+      ...{
+        config: false,
+        root: ROOT,
+        watch: true,
+        pool: 'threads',
+        maxWorkers: 1,
+        bail,
+        testTimeout,
+        hookTimeout: testTimeout,
+      },
       reporters: [{}],
       sequence: { sequencer: GivenOrder },
       ...(hits === undefined

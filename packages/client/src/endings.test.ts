@@ -4,6 +4,7 @@ import { WebSocket } from 'ws'
 import { ScriptedServer } from '../test/scripted-server.js'
 import { testClient, untilState } from '../test/test-client.js'
 import type { ClientStateChange } from './index.js'
+import { TokenRequests } from './token-requests.js'
 
 const start = async () => {
   const server = await ScriptedServer.start()
@@ -97,4 +98,50 @@ test('a page of history without a gap says so, and one with a gap has it', async
   const gap = { reason: 'trimmed', from: 'p0', to: 'p4', missed: 4 } as const
   peer.send({ ...answer, id: (await peer.next('history')).id, gap })
   expect(await trimmed).toMatchObject({ ok: true, gap: { kind: 'gap', ...gap } })
+})
+
+test('hands out nothing more once the client was closed, not even what it had buffered', async () => {
+  const { server, client, a } = await start()
+  const subscription = a.subscribe()
+  const peer = await server.peer()
+  await peer.welcome()
+  await peer.subscribed()
+  peer.push('a', [1, 2])
+  const caughtUp = new Promise((resolve) => subscription.on('caught-up', resolve))
+  peer.send({ type: 'caught-up', channel: 'a', position: 'p2' })
+  await caughtUp
+  client.close()
+  expect(await subscription[Symbol.asyncIterator]().next()).toEqual({ done: true, value: undefined })
+})
+
+test.each([
+  { pingIntervalMs: 0 },
+  { retryWindowMs: -1 },
+  { limits: { maxFrameBytes: 0 } },
+  { limits: { maxPayloadBytes: 0 } },
+])('leaves a server that welcomes it with %o', async (wrong) => {
+  const { server, client } = await start()
+  const states: string[] = []
+  client.on('state', ({ state }) => states.push(state))
+  const waiting = untilState(client, 'waiting')
+  client.connect()
+  const peer = await server.peer()
+  const limits = { maxFrameBytes: 65_536, maxPayloadBytes: 16_384, maxSubscriptions: 100, maxHistoryPage: 100 }
+  await peer.welcome({ ...wrong, limits: { ...limits, ...wrong.limits } })
+  await waiting
+  expect(states).not.toContain('connected')
+})
+
+test('a token that nobody waits for any more goes to nobody', async () => {
+  let give: (token: string) => void = () => undefined
+  const requests = new TokenRequests(() => new Promise((resolve) => (give = resolve)))
+  const used: unknown[] = []
+  requests.ask(
+    (token) => used.push(token),
+    (error) => used.push(error),
+  )
+  requests.drop()
+  give('late')
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(used).toEqual([])
 })
