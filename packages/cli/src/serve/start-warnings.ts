@@ -7,14 +7,17 @@ export const isLoopbackHost = (host: string): boolean => LOOPBACK.test(host)
 
 /** What an operator should know about settings that are allowed and probably not meant: one sentence each. */
 export const startWarnings = (settings: Settings): readonly string[] =>
-  [
-    tokensInTheClear(settings),
-    echoForOthers(settings),
-    hstsUnderDev(settings),
-    openFilesProblem(maxConnectionsOf(settings)),
-  ].filter((sentence) => sentence !== undefined)
+  [tokensInTheClear(settings), echoForOthers(settings), hstsUnderDev(settings), tooFewFiles(settings)].filter(
+    (sentence) => sentence !== undefined,
+  )
 
-const maxConnectionsOf = ({ node }: Settings): number => resolveLimits(node.limits, node.dev).maxConnections
+/** More than anybody opens who tries something out on one machine. */
+const DEV_CONNECTIONS = 1000
+
+const tooFewFiles = ({ dev, node }: Settings): string | undefined => {
+  if (dev && openFilesProblem(DEV_CONNECTIONS) === undefined) return undefined
+  return openFilesProblem(resolveLimits(node.limits, node.dev).maxConnections)
+}
 
 /** Whoever is behind a proxy is not asked: the proxy may have TLS. */
 const tokensInTheClear = ({ host, tls, node }: Settings): string | undefined => {
