@@ -5,7 +5,7 @@ const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1|\[::1\])$/i
 
 export const isLoopbackHost = (host: string): boolean => LOOPBACK.test(host)
 
-/** What an operator should know about settings that are allowed and probably not meant: one sentence each. */
+/** Warns of settings that are allowed and probably not meant: one sentence each. */
 export const startWarnings = (settings: Settings): readonly string[] =>
   [tokensInTheClear(settings), echoForOthers(settings), hstsUnderDev(settings), tooFewFiles(settings)].filter(
     (sentence) => sentence !== undefined,

@@ -1,6 +1,7 @@
 import { HASH_BYTES } from './fingerprint.js'
 import { AccountNumbers } from './account-numbers.js'
 import { IdShard } from './id-shard.js'
+import { SHARE } from './shares.js'
 
 /** What is remembered of one publication id. */
 export interface IdEntry {
@@ -16,8 +17,6 @@ export interface IdEntry {
 }
 
 const SHARDS = 256
-/** What one account may have of all. */
-const SHARE = 1 / 4
 
 /** Slots that are looked at with each new id … */
 const SWEPT_AT_PUBLISH = 4

@@ -1,7 +1,7 @@
 import { BackendError } from './backend.js'
 
-/** What one account may have of what all use: the others keep the rest. */
-const PART = 1 / 4
+/** The part of what all use that one account may have: the others keep the rest. */
+export const SHARE = 1 / 4
 
 /** How much of one shared store each account has: bytes, names or ids. What the application itself stores is not counted. */
 export class Shares {
@@ -9,7 +9,7 @@ export class Shares {
   readonly #held = new Map<string, number>()
 
   constructor(whole: number) {
-    this.#most = whole * PART
+    this.#most = whole * SHARE
   }
 
   hasRoom(account: string | undefined, amount: number): boolean {
